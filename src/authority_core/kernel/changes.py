@@ -1,0 +1,121 @@
+"""The closed list of changes a decision may ask for, and the decision itself.
+
+Decisions never write; they return changes, and storage makes all of them happen in one `commit`, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+from attrs import field, frozen
+
+from .encoding import Digest
+from .events import Event
+from .records import Insertable, Mutable
+
+A = TypeVar("A", covariant=True)
+
+
+class Conflict(Exception):
+    """Somebody was first, or the database asks for another try: nothing was written, look again and decide again."""
+
+
+class StorageUnavailable(Exception):
+    """Storage cannot be reached or answered wrongly: nothing is known to be written; the request ends with 503."""
+
+
+@frozen
+class Put:
+    """Insert a record. Its key must be new; a key that exists is a `Conflict`."""
+
+    record: Insertable
+
+
+@frozen
+class Spend:
+    """Use up *key*: of all commits that ever spend it, exactly one succeeds; every other is a `Conflict`.
+
+    *salt* is kept in the mark. The mark may be forgotten after *keep_until*, when the thing spent has long ended.
+    """
+
+    key: Digest = field(repr=False)
+    at: datetime
+    keep_until: datetime
+    salt: bytes = field(default=b"", repr=False)
+
+
+@frozen
+class Revoke:
+    """End one grant or session. Idempotent; the first time is kept; allowed before the thing itself is stored."""
+
+    what: Literal["grant", "session"]
+    id: str
+    at: datetime
+    keep_until: datetime
+    reason: str = ""
+
+
+@frozen
+class CutOff:
+    """End every grant and session of *subject* created at *at* or before, stored already or not; the latest time is kept.
+
+    With *client_id*, only that client's grants. One change whatever their number, and no grant that is being born
+    at the same time escapes.
+    """
+
+    subject: str
+    client_id: str | None
+    at: datetime
+    keep_until: datetime
+    reason: str = ""
+
+
+@frozen
+class Replace:
+    """Write a mutable record over the version it was read at (0: it must not exist); otherwise `Conflict`.
+
+    Storage writes it with `version + 1`. Unique fields (a user's name and address, a session's key) are unique here.
+    """
+
+    record: Mutable
+
+
+@frozen
+class Remove:
+    """Take away a mutable record at the version it was read at; otherwise `Conflict`."""
+
+    record: Mutable
+
+
+@frozen
+class Count:
+    """Add *by* to the counter at *key*, losing no concurrent increment; a counter past its end starts from zero.
+
+    *until* is the end of a counter that starts now. `by=None` takes the counter away.
+    """
+
+    key: Digest
+    at: datetime
+    until: datetime
+    by: int | None = 1
+
+
+Change = Put | Spend | Revoke | CutOff | Replace | Remove | Count
+
+_ORDER: dict[type, int] = {Spend: 0, Revoke: 1, CutOff: 1, Remove: 2, Replace: 3, Count: 4, Put: 5}
+
+
+def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Sort *changes* so that a store without transactions may apply them one by one and fails closed."""
+    return tuple(sorted(changes, key=lambda change: _ORDER[type(change)]))
+
+
+@frozen
+class Decision(Generic[A]):
+    """What to answer, what to change, what to report. A refusal is an answer too, and may carry changes."""
+
+    answer: A
+    changes: tuple[Change, ...] = ()
+    events: tuple[Event, ...] = ()

@@ -1,0 +1,105 @@
+"""Bytes and text: base64url, digests, constant-time comparison.
+
+Every comparison of a secret in this library goes through `equal` or through a look-up by `Digest`.
+This module knows nothing of tokens' meaning; the *kind* of a digest is a plain name chosen by the caller.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import math
+from collections.abc import Mapping
+from typing import NewType, cast
+
+Digest = NewType("Digest", bytes)
+"""SHA-256 (or HMAC-SHA-256) of a secret with its kind mixed in; the only form of a secret that storage sees."""
+
+
+Json = dict[str, object]
+"""A decoded JSON object."""
+
+encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+"""Compact JSON text of a value; refuses NaN and infinities (RFC 8259 §6)."""
+
+
+def base64url(data: bytes) -> str:
+    """Return *data* as base64url without padding (RFC 7515 §2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def base64url_decode(text: str) -> bytes:
+    """Return the bytes of *text*, accepting exactly the one canonical spelling of them.
+
+    Raises `ValueError` for padding, foreign characters, white space or spare bits, so that one byte string
+    has one text (RFC 7515 §2, RFC 4648 §3.5).
+    """
+    try:
+        data = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise ValueError("not base64url") from error
+    if base64url(data) != text:
+        raise ValueError("not canonical base64url")
+    return data
+
+
+def digest(kind: str, secret: str) -> Digest:
+    """Return the look-up key of a *secret* with 256 bits of entropy, as *kind*; a code never matches as a token."""
+    return Digest(hashlib.sha256(kind.encode("ascii") + b"\x00" + secret.encode("utf-8", "surrogatepass")).digest())
+
+
+def keyed_digest(key: bytes, kind: str, value: str) -> Digest:
+    """Return an HMAC-SHA-256 look-up key for a *value* of low entropy, which a plain digest would not protect."""
+    message = kind.encode("ascii") + b"\x00" + value.encode("utf-8", "surrogatepass")
+    return Digest(hmac.digest(key, message, "sha256"))
+
+
+def equal(left: bytes, right: bytes) -> bool:
+    """Compare two byte strings in time that does not depend on where they differ."""
+    return hmac.compare_digest(left, right)
+
+
+def _unique_members(pairs: list[tuple[str, object]]) -> Json:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate member name")
+    return members
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("number out of range")
+    return number
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_unique_members, parse_constant=_refuse_constant, parse_float=_finite, strict=True
+)
+
+
+def decode_json_object(data: bytes) -> Json:
+    """Return the JSON object in *data*.
+
+    Raises `ValueError` unless *data* is UTF-8 without a byte-order mark, one object, with unique member names
+    (RFC 7515 §4, RFC 7519 §4), finite numbers and bounded nesting.
+    """
+    try:
+        value: object = _decoder.decode(data.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return cast(Json, value)
+
+
+def freeze(mapping: Mapping[str, object]) -> tuple[tuple[str, object], ...]:
+    """Return *mapping* as a hashable tuple of pairs, in order."""
+    return tuple(mapping.items())

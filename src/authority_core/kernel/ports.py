@@ -1,0 +1,269 @@
+"""The ports: what the core asks of the world, as narrow protocols, asynchronous.
+
+The synchronous colour of every storage protocol is the same without `async` (`sync.py` lifts it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from attrs import frozen
+
+from .changes import Change
+from .encoding import Digest
+from .events import Event
+from .pages import Asset, Page, Person, View
+from .records import (
+    AccessToken,
+    AuditRecord,
+    AuthorizationCode,
+    Client,
+    Consent,
+    Counter,
+    Grant,
+    Interaction,
+    RefreshToken,
+    Session,
+    SigningKey,
+    Spent,
+    Stored,
+    User,
+)
+from .requests import HttpRequest
+
+T = TypeVar("T")
+
+
+# --- storage ---------------------------------------------------------------------------------------------------------
+
+
+class ClientReads(Protocol):
+    """Registered clients."""
+
+    async def client(self, client_id: str) -> Client | None:
+        """Return the client called exactly *client_id*."""
+        ...
+
+    async def clients(self, after: str | None = None, limit: int = 100) -> Sequence[Client]:
+        """Return up to *limit* clients with an id greater than *after*, by id."""
+        ...
+
+
+class GrantReads(Protocol):
+    """Grants, codes and tokens. Every `Grant` returned has `revoked_at` computed from the marks.
+
+    A grant is revoked when a `Revoke` of its id or of its session exists, or a `CutOff` of its subject (or of its
+    subject and client) whose time is the grant's `created_at` or later.
+    """
+
+    async def grant(self, grant_id: str) -> Grant | None:
+        """Return the grant."""
+        ...
+
+    async def code(self, key: Digest) -> Stored[AuthorizationCode] | None:
+        """Return the code, its spent mark, and as *grant* the code's own grant with `revoked_at` computed."""
+        ...
+
+    async def refresh_token(self, key: Digest) -> Stored[RefreshToken] | None:
+        """Return the refresh token with its grant and spent mark, in one read."""
+        ...
+
+    async def access_token(self, key: Digest) -> Stored[AccessToken] | None:
+        """Return the opaque access token with its grant, if it has one, and the mark of its revocation."""
+        ...
+
+    async def spent(self, key: Digest) -> Spent | None:
+        """Return the mark left by the `Spend` of *key*."""
+        ...
+
+
+class InteractionReads(Protocol):
+    """Authorization requests under way, and remembered consent."""
+
+    async def interaction(self, key: Digest) -> Stored[Interaction] | None:
+        """Return the interaction and its spent mark."""
+        ...
+
+    async def consent(self, subject: str, client_id: str) -> Consent | None:
+        """Return what *subject* has allowed *client_id*, revoked or not."""
+        ...
+
+    async def consents(self, subject: str) -> Sequence[Consent]:
+        """Return everything *subject* has allowed, by client id."""
+        ...
+
+
+class KeyReads(Protocol):
+    """Signing keys."""
+
+    async def signing_keys(self) -> Sequence[SigningKey]:
+        """Return every signing key in every state, oldest first."""
+        ...
+
+
+class AuditReads(Protocol):
+    """The audit trail."""
+
+    async def audit(self, before: datetime | None = None, limit: int = 100) -> Sequence[AuditRecord]:
+        """Return up to *limit* records older than *before*, newest first."""
+        ...
+
+
+class Commits(Protocol):
+    """The one way to write."""
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Make every change happen, or none.
+
+        1. All changes happen or none does, also when the process dies half way.
+        2. Of all commits that ever `Spend` a key, exactly one succeeds; the key's kind is mixed into the digest.
+        3. A lost `Spend`, a `Put` of a key that exists, a `Replace` or `Remove` of another version, a broken unique
+           rule, or a request of the database to try again (SQLSTATE 40001, 40P01) is a `Conflict`: nothing is written.
+        4. `Revoke` is idempotent and keeps the first time; `CutOff` keeps the latest. Both are marks that may come
+           before what they end: a grant stored while its mark exists is born dead.
+        5. Records of `Put` are only inserted, never changed; each may be forgotten after its `keep_until`.
+        6. Changes come in the order Spend, Revoke and CutOff, Remove, Replace, Count, Put: a store without
+           transactions applies them in order and fails closed.
+
+        Raises:
+            Conflict: Somebody was first. Nothing was written.
+            StorageUnavailable: Storage cannot be reached.
+        """
+        ...
+
+
+class OAuthStorage(
+    ClientReads, GrantReads, InteractionReads, KeyReads, AuditReads, Commits, Protocol
+):
+    """All that the OAuth and OpenID Connect wing needs: enough for an application with users of its own."""
+
+
+class UserReads(Protocol):
+    """Accounts."""
+
+    async def user(self, user_id: str) -> User | None:
+        """Return the user."""
+        ...
+
+    async def user_by_identifier(self, identifier: str) -> User | None:
+        """Return the user whose name or e-mail address is *identifier*, which is already in canonical form."""
+        ...
+
+
+class SessionReads(Protocol):
+    """Sessions. `revoked_at` is computed from `Revoke` marks of the session and `CutOff` marks of its user."""
+
+    async def session(self, key: Digest) -> Session | None:
+        """Return the session whose cookie has this digest."""
+        ...
+
+    async def sessions(self, user_id: str) -> Sequence[Session]:
+        """Return the user's sessions, newest first."""
+        ...
+
+
+class CounterReads(Protocol):
+    """Counters."""
+
+    async def counter(self, key: Digest) -> Counter | None:
+        """Return the counter, past its end or not."""
+        ...
+
+
+class Storage(OAuthStorage, UserReads, SessionReads, CounterReads, Protocol):
+    """Everything: protocol and accounts."""
+
+
+# --- keys ------------------------------------------------------------------------------------------------------------
+
+
+class Signer(Protocol):
+    """Signs with the active keys; a KMS or HSM implements this."""
+
+    async def sign(self, algorithm: str, typ: str, claims: Mapping[str, object]) -> str:
+        """Return *claims* as a compact JWS with the active key for *algorithm*, its `kid` and *typ* in the header."""
+        ...
+
+
+# --- people ----------------------------------------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class Authentication:
+    """Who is signed in, how, and when."""
+
+    subject: str
+    auth_time: datetime
+    acr: str
+    amr: tuple[str, ...]
+    person: Person
+    session_id: str | None = None
+
+
+class SignIn(Protocol):
+    """Where the authorization endpoint learns who is there. Our accounts implement it; so may a host application."""
+
+    async def current(self, request: HttpRequest) -> Authentication | None:
+        """Return who is signed in with this request's cookies; `None` for nobody."""
+        ...
+
+    def address(self, transaction: str) -> str:
+        """Return where to send the browser to sign in; afterwards it must come back with *transaction*.
+
+        The address to come back to is `{issuer}/authorize?transaction={transaction}`.
+        """
+        ...
+
+
+class ClaimsSource(Protocol):
+    """Claims about a subject."""
+
+    async def claims(self, subject: str, wanted: frozenset[str]) -> Mapping[str, object] | None:
+        """Return the *wanted* claims that are known, or `None` when the subject is gone or may not sign in."""
+        ...
+
+
+# --- the rest --------------------------------------------------------------------------------------------------------
+
+
+class Pages(Protocol):
+    """Turns page models into HTML and serves the files they need."""
+
+    def render(self, page: Page, view: View) -> str:
+        """Return the whole HTML document, with every value escaped and nothing loaded from another host."""
+        ...
+
+    def asset(self, path: str) -> Asset | None:
+        """Return the static file at *path* below `/static/`."""
+        ...
+
+
+class Offload(Protocol):
+    """Runs slow work where it does not hold up others: a bounded pool under ASGI, in place under WSGI."""
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        """Return what *work* returns; raises `Busy` when too much is waiting."""
+        ...
+
+
+class Busy(Exception):
+    """Too much slow work is waiting; the request ends with 503 and `Retry-After`."""
+
+
+@frozen(kw_only=True)
+class Origin:
+    """Where a request came from, for the audit trail."""
+
+    ip_address: str | None = None
+    user_agent: str | None = None
+    request_id: str | None = None
+
+
+class Listener(Protocol):
+    """Hears of events after they are committed. What it raises is logged and changes nothing."""
+
+    async def __call__(self, event: Event, origin: Origin) -> None:
+        """Take note of *event*."""
+        ...

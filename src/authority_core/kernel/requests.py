@@ -1,0 +1,151 @@
+"""What adapters translate an HTTP request into, and how forms are read.
+
+Adapters hand over raw bytes; query and form are parsed here, once, by the same rules under every framework, and stay
+lists of pairs so that repeated parameters are seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote_to_bytes
+
+from attrs import field, frozen
+
+from .problems import Problem
+
+MAX_FIELDS = 100
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+@frozen(kw_only=True)
+class HttpRequest:
+    """One request. Header names are lower case; repeated headers are joined by `, ` (cookies by `; `).
+
+    *path* is relative to where the application is mounted. *query* and *body* are as they came.
+    *client_address* is the peer's address after trusted proxies were taken into account.
+    """
+
+    method: str
+    path: str
+    query: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    client_address: str | None = None
+    request_id: str | None = None
+
+
+class Form:
+    """Parameters in the order they came; an empty value counts as absent (RFC 6749 §3.1)."""
+
+    __slots__ = ("_pairs", "_values", "repeated")
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self._pairs = pairs
+        values: dict[str, str] = {}
+        repeated: set[str] = set()
+        for name, value in pairs:
+            if name in values:
+                repeated.add(name)
+            else:
+                values[name] = value
+        self._values = values
+        self.repeated = repeated
+
+    def get(self, name: str) -> str | None:
+        """Return the value of *name*, or `None` when it is absent or empty.
+
+        Raises `Problem` (`invalid_request`) when it was sent more than once.
+        """
+        if name in self.repeated:
+            raise Problem("invalid_request", "A parameter was sent more than once.", reason=f"repeated: {name[:40]!r}")
+        return self._values.get(name) or None
+
+    def require(self, name: str) -> str:
+        """Return the value of *name*; raises `Problem` (`invalid_request`) when it is missing."""
+        value = self.get(name)
+        if value is None:
+            raise Problem("invalid_request", "A required parameter is missing.", reason=f"missing: {name}")
+        return value
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Return every non-empty value of *name*, for the few parameters that may repeat (RFC 8707 §2)."""
+        return tuple(value for key, value in self._pairs if key == name and value)
+
+    def refuse_repeats(self, allowed: frozenset[str] = frozenset()) -> None:
+        """Raise `Problem` when any parameter but those *allowed* came more than once (RFC 6749 §3.1, §3.2)."""
+        if self.repeated and self.repeated - allowed:
+            raise Problem("invalid_request", "A parameter was sent more than once.")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._pairs)
+
+
+def _decode(text: bytes) -> str:
+    if b"%" in text or b"+" in text:
+        if _BAD_ESCAPE.search(text):
+            raise Problem("invalid_request", "The request is not properly encoded.", reason="bad percent-encoding")
+        text = unquote_to_bytes(text.replace(b"+", b" "))
+    try:
+        decoded = text.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Problem("invalid_request", "The request is not properly encoded.", reason="not UTF-8") from None
+    if "\x00" in decoded:
+        raise Problem("invalid_request", "The request is not properly encoded.", reason="NUL")
+    return decoded
+
+
+def parse_form(data: bytes) -> Form:
+    """Parse `application/x-www-form-urlencoded` *data*, from a body or a query.
+
+    Raises `Problem` (`invalid_request`) for bad percent-encoding, NUL, anything but UTF-8, or over 100 fields.
+    """
+    if not data:
+        return Form([])
+    if data.count(b"&") >= MAX_FIELDS:
+        raise Problem("invalid_request", "The request has too many parameters.")
+    pairs = []
+    for part in data.split(b"&"):
+        if part:
+            name, _, value = part.partition(b"=")
+            pairs.append((_decode(name), _decode(value)))
+    return Form(pairs)
+
+
+def parse_query(request: HttpRequest) -> Form:
+    """Return the query parameters of *request*."""
+    return parse_form(request.query)
+
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+def parse_body(request: HttpRequest) -> Form:
+    """Return the form in the body of *request*.
+
+    Raises `Problem` (`invalid_request`) unless its content type is a form's, in UTF-8 (RFC 6749 §3.2, Appendix B).
+    """
+    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    if kind.strip().lower() != FORM_TYPE:
+        raise Problem("invalid_request", "The body must be application/x-www-form-urlencoded.", reason=kind[:60])
+    if parameters and parameters.strip().lower().replace('"', "") not in ("", "charset=utf-8"):
+        raise Problem("invalid_request", "The body must be application/x-www-form-urlencoded in UTF-8.")
+    return parse_form(request.body)
+
+
+def cookie(request: HttpRequest, name: str) -> str | None:
+    """Return the one cookie called exactly *name*; two of the same name count as none, for neither can be trusted."""
+    header = request.headers.get("cookie")
+    if not header:
+        return None
+    found: str | None = None
+    for part in header.split(";"):
+        key, separator, value = part.strip(" \t").partition("=")
+        if separator and key == name:
+            if found is not None:
+                return None
+            found = value
+    return found or None

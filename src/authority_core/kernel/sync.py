@@ -1,0 +1,88 @@
+"""Two colours from one core: how synchronous storage is lifted and a coroutine finished without an event loop.
+
+Imported by adapters, composition and tests only.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, cast
+
+from .changes import Conflict, StorageUnavailable
+from .ports import Storage
+
+T = TypeVar("T")
+
+READS = tuple(sorted(name for name in dir(Storage) if not name.startswith("_")))
+"""Every method of the storage protocols."""
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Finish a *coroutine* that never suspends, in place: no event loop, no thread.
+
+    Raises:
+        RuntimeError: It did suspend, so something asynchronous was called in a synchronous application.
+    """
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return cast(T, stop.value)
+    waiting = _where(coroutine)
+    coroutine.close()
+    raise RuntimeError(
+        f"{waiting} tried to wait, but this application is synchronous: "
+        "give it synchronous storage, claims sources and listeners, or use the Starlette adapter."
+    )
+
+
+def _where(coroutine: Coroutine[Any, Any, Any]) -> str:
+    innermost: Any = coroutine
+    while inspect.iscoroutine(getattr(innermost, "cr_await", None)):
+        innermost = innermost.cr_await
+    return getattr(innermost, "__qualname__", "A hook")
+
+
+def is_async(storage: object) -> bool:
+    """Tell the colour of *storage* by its `commit`."""
+    return inspect.iscoroutinefunction(getattr(storage, "commit", None))
+
+
+class _Coat:
+    """Storage as the shell sees it: every method awaitable, every foreign error a `StorageUnavailable`."""
+
+    def __init__(self, storage: object) -> None:
+        wrap = _guarded if is_async(storage) else _lifted
+        for name in READS:
+            method = getattr(storage, name, None)
+            if method is not None:
+                setattr(self, name, wrap(method))
+
+
+def _lifted(method: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    async def lifted(*arguments: Any, **options: Any) -> Any:
+        try:
+            return method(*arguments, **options)
+        except (Conflict, StorageUnavailable):
+            raise
+        except Exception as error:
+            raise StorageUnavailable(f"{method.__qualname__} failed") from error
+
+    return lifted
+
+
+def _guarded(method: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    async def guarded(*arguments: Any, **options: Any) -> Any:
+        try:
+            return await method(*arguments, **options)
+        except (Conflict, StorageUnavailable):
+            raise
+        except Exception as error:
+            raise StorageUnavailable(f"{method.__qualname__} failed") from error
+
+    return guarded
+
+
+def coat(storage: object) -> Storage:
+    """Return *storage* of either colour as the asynchronous protocol that the shell awaits."""
+    return cast(Storage, _Coat(storage))

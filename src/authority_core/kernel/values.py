@@ -1,0 +1,56 @@
+"""Small values that carry a proof or hide a secret."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from .encoding import equal
+
+
+class Secret:
+    """A text that never shows itself: `repr`, `str`, `format` and pickling give nothing away.
+
+    Read it with `reveal()`, at the one place that needs it.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the hidden text."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return equal(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled")
+
+
+def split_words(text: str | None) -> frozenset[str]:
+    """Return the set of space-separated words of *text*, as `scope` and `prompt` are written (RFC 6749 §3.3)."""
+    return frozenset(text.split(" ")) - {""} if text else frozenset()
+
+
+def join_words(words: frozenset[str]) -> str:
+    """Return *words* sorted and separated by single spaces, so that equal sets have equal texts."""
+    return " ".join(sorted(words))
