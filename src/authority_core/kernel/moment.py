@@ -56,6 +56,11 @@ def system_moment() -> Moment:
     return Moment(now=datetime.now(timezone.utc), entropy=os.urandom(64))
 
 
+def entropy(size: int) -> bytes:
+    """Return *size* random bytes for a nonce, which decides nothing and needs no replay."""
+    return os.urandom(size)
+
+
 def expired(expires_at: datetime, now: datetime) -> bool:
     """Tell whether something that ends at *expires_at* has ended: intervals are half open, decided here alone."""
     return now >= expires_at

@@ -53,6 +53,8 @@ class Client:
     default_scopes: frozenset[str] = frozenset()
     audiences: frozenset[str] = frozenset()
     """Resource identifiers the client may ask for (RFC 8707); empty means the server's default audience only."""
+    protects: frozenset[str] = frozenset()
+    """Resource identifiers the client serves: it may introspect tokens meant for them (RFC 7662 §4)."""
     application_type: Literal["web", "native"] = "web"
     first_party: bool = False
     """Consent is implied, for applications of the server's own operator."""
@@ -110,7 +112,6 @@ class AuthorizationCode:
     key: Digest = field(repr=False)
     grant: Grant
     redirect_uri: str
-    redirect_uri_sent: bool
     nonce: str | None
     code_challenge: str | None
     code_challenge_method: Literal["S256", "plain"] | None

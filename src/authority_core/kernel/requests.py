@@ -84,7 +84,8 @@ class Form:
         return iter(self._pairs)
 
 
-def _decode(text: bytes) -> str:
+def decode_component(text: bytes) -> str:
+    """Undo form encoding of one name or value. Raises `Problem` (`invalid_request`) for bad escapes, NUL or non-UTF-8."""
     if b"%" in text or b"+" in text:
         if _BAD_ESCAPE.search(text):
             raise Problem("invalid_request", "The request is not properly encoded.", reason="bad percent-encoding")
@@ -111,7 +112,7 @@ def parse_form(data: bytes) -> Form:
     for part in data.split(b"&"):
         if part:
             name, _, value = part.partition(b"=")
-            pairs.append((_decode(name), _decode(value)))
+            pairs.append((decode_component(name), decode_component(value)))
     return Form(pairs)
 
 

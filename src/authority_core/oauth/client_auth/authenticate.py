@@ -1,0 +1,69 @@
+"""Proving a client: the registered method, a live secret, the same work for the unknown and the wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ...kernel.encoding import digest, equal
+from ...kernel.events import ClientAuthenticationFailed
+from ...kernel.moment import expired
+from ...kernel.ports import Origin
+from ...kernel.problems import Problem
+from ...kernel.records import Client
+from ...kernel.requests import Form, HttpRequest
+from ...kernel.shell import Shell
+from .credentials import Credentials, read_credentials, unauthenticated
+
+KIND = "client_secret"
+METHODS = ("none", "client_secret_basic", "client_secret_post")
+
+
+async def authenticate_client(shell: Shell, request: HttpRequest, form: Form, origin: Origin) -> Client:
+    """Return the client that *request* proves; everything that holds a `Client` comes from here.
+
+    Raises `Problem`: `invalid_client`, the same for every reason, or `invalid_request`.
+    """
+    try:
+        credentials = read_credentials(request, form)
+        client = await shell.storage.client(credentials.client_id)
+        fault = verdict(client, credentials, shell.moment().now)
+        if client is None or fault is not None:
+            raise unauthenticated(fault or "unknown client", challenge=credentials.method == "client_secret_basic")
+    except Problem as problem:
+        if problem.refusal.error == "invalid_client":
+            reason = problem.refusal.reason
+            await shell.report(origin, ClientAuthenticationFailed(client_id=_named(form), reason=reason))
+        raise
+    return client
+
+
+def verdict(client: Client | None, credentials: Credentials, now: datetime) -> str | None:
+    """Return why *credentials* do not prove *client*, for the operator, or `None` when they do."""
+    presented = digest(KIND, credentials.secret or "")
+    live = [] if client is None else [one for one in client.secrets if not _ended(one.expires_at, now)]
+    # At least one comparison, so that an unknown client costs what a wrong secret does.
+    proved = False
+    for known in [secret.digest for secret in live] or [bytes(32)]:
+        proved = equal(known, presented) or proved
+    if client is None:
+        return "unknown client"
+    if not client.active:
+        return "inactive client"
+    if credentials.method != client.token_endpoint_auth_method:
+        return f"method {credentials.method} is not the registered one"
+    if credentials.method == "none":
+        return None
+    if not credentials.secret or not live:
+        return "no secret to compare"
+    return None if proved else "wrong secret"
+
+
+def _ended(expires_at: datetime | None, now: datetime) -> bool:
+    return expires_at is not None and expired(expires_at, now)
+
+
+def _named(form: Form) -> str | None:
+    try:
+        return form.get("client_id")
+    except Problem:
+        return None

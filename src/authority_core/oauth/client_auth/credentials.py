@@ -1,0 +1,90 @@
+"""Reading credentials from a request: exactly one method, strictly decoded. It proves nothing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Literal
+
+from attrs import field, frozen
+
+from ...kernel.problems import Problem
+from ...kernel.requests import Form, HttpRequest, decode_component
+
+BASIC_CHALLENGE = (("www-authenticate", 'Basic realm="authority", charset="UTF-8"'),)
+LONGEST = 1024
+
+
+@frozen
+class Credentials:
+    """Who the client says it is, by which *method*, with which secret."""
+
+    client_id: str
+    method: Literal["none", "client_secret_basic", "client_secret_post"]
+    secret: str | None = field(default=None, repr=False)
+
+
+def read_credentials(request: HttpRequest, form: Form) -> Credentials:
+    """Return the credentials of *request*.
+
+    Raises `Problem`: `invalid_request` for more than one method or two different clients (RFC 6749 §2.3),
+    `invalid_client` for none or malformed ones.
+    """
+    header = request.headers.get("authorization")
+    body_id, body_secret = form.get("client_id"), form.get("client_secret")
+    if "client_assertion" in form or "client_assertion_type" in form:
+        raise unauthenticated("a client assertion, which is not supported here")
+    if header is None:
+        if body_id is None:
+            raise unauthenticated("no credentials")
+        _check_length(body_id, body_secret)
+        return Credentials(body_id, "none" if body_secret is None else "client_secret_post", body_secret)
+    if "client_secret" in form:
+        raise Problem("invalid_request", "Use one client authentication method, not two.")
+    credentials = _basic(header)
+    if body_id is not None and body_id != credentials.client_id:
+        raise Problem("invalid_request", "The request names two clients.")
+    return credentials
+
+
+def _basic(header: str) -> Credentials:
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        raise unauthenticated("an authorization scheme other than Basic", challenge=True)
+    if len(encoded) > 4 * LONGEST:
+        raise unauthenticated("credentials too long", challenge=True)
+    try:
+        decoded = base64.b64decode(encoded.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise unauthenticated("credentials that are not base64", challenge=True) from None
+    name, colon, secret = decoded.partition(b":")
+    if not colon:
+        raise unauthenticated("credentials without a colon", challenge=True)
+    client_id, secret_text = _form_decoded(name), _form_decoded(secret)
+    if not client_id or not secret_text:
+        raise unauthenticated("empty credentials", challenge=True)
+    _check_length(client_id, secret_text)
+    return Credentials(client_id, "client_secret_basic", secret_text)
+
+
+def _form_decoded(part: bytes) -> str:
+    """Undo the form encoding that RFC 6749 §2.3.1 wants of both parts."""
+    try:
+        return decode_component(part)
+    except Problem:
+        raise unauthenticated("credentials that are not form-encoded UTF-8", challenge=True) from None
+
+
+def _check_length(client_id: str, secret: str | None) -> None:
+    if len(client_id) > LONGEST or len(secret or "") > LONGEST:
+        raise unauthenticated("credentials too long")
+
+
+def unauthenticated(reason: str, *, challenge: bool = False) -> Problem:
+    """Return the one answer to every failed client authentication (RFC 6749 §5.2)."""
+    return Problem(
+        "invalid_client",
+        "Client authentication failed.",
+        reason=reason,
+        headers=BASIC_CHALLENGE if challenge else (),
+    )

@@ -1,0 +1,1 @@
+"""One shell a file: read the request, look, decide, answer."""

@@ -1,0 +1,76 @@
+"""The token endpoint (RFC 6749 §3.2): one shell for every grant."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ...kernel.changes import Decision
+from ...kernel.encoding import Json
+from ...kernel.events import TokenRefused
+from ...kernel.moment import Moment
+from ...kernel.ports import Origin
+from ...kernel.problems import Problem, Refusal
+from ...kernel.records import Client
+from ...kernel.requests import Form, HttpRequest, parse_body
+from ...kernel.responses import HttpResponse, error_response, json_response
+from ..client_auth.authenticate import authenticate_client
+from ..context import OAuth, origin_of
+from ..grants.base import AnyGrant
+from ..mint.tokens import Tokens, seal
+
+_MAY_REPEAT = frozenset({"resource", "audience"})  # RFC 8707 §2, RFC 8693 §2.1
+
+
+@frozen(eq=False)
+class TokenEndpoint:
+    """`POST /token`."""
+
+    oauth: OAuth
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer with tokens, or with the error of RFC 6749 §5.2."""
+        origin = origin_of(request)
+        form = read_post(request)
+        name = form.require("grant_type")
+        client = await authenticate_client(self.oauth.shell, request, form, origin)
+        grant = self.oauth.grants.get(name)
+        if grant is None:
+            raise Problem("unsupported_grant_type", "The grant type is not enabled here.")
+        if name not in client.grant_types:
+            raise Problem("unauthorized_client", "The client is not registered for this grant type.")
+        answer = await self._exchange(grant, form, client, origin)
+        return error_response(answer) if isinstance(answer, Refusal) else json_response(answer)
+
+    async def _exchange(self, grant: AnyGrant, form: Form, client: Client, origin: Origin) -> Json | Refusal:
+        shell, signer = self.oauth.shell, self.oauth.signer
+        typed = grant.parse(form, client)
+
+        async def attempt(moment: Moment) -> Decision[Tokens | Refusal]:
+            facts = await grant.load(typed, shell.storage)
+            decision = grant.decide(typed, facts, shell.settings, moment)
+            if isinstance(decision.answer, Refusal):
+                return _with_refusal(decision, decision.answer, grant.name, client)
+            return decision
+
+        async def sealed(answer: Tokens | Refusal, moment: Moment) -> Json | Refusal:
+            return answer if isinstance(answer, Refusal) else await seal(answer, signer)
+
+        return await shell.settle(origin, attempt, sealed)
+
+
+def read_post(request: HttpRequest) -> Form:
+    """Return the form of a POST to an endpoint for clients; parameters in the query are refused (RFC 6749 §3.2)."""
+    if request.query:
+        raise Problem("invalid_request", "Parameters belong in the body.")
+    form = parse_body(request)
+    form.refuse_repeats(_MAY_REPEAT)
+    return form
+
+
+def _with_refusal(
+    decision: Decision[Tokens | Refusal], refusal: Refusal, grant_type: str, client: Client
+) -> Decision[Tokens | Refusal]:
+    refused = TokenRefused(
+        client_id=client.client_id, error=refusal.error, grant_type=grant_type, reason=refusal.reason
+    )
+    return Decision(decision.answer, decision.changes, (*decision.events, refused))

@@ -1,0 +1,52 @@
+"""Authorization requests under way: kept on the server, bound to the browser that began them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ..kernel.changes import Put
+from ..kernel.encoding import Digest, digest, equal
+from ..kernel.moment import Moment, expired
+from ..kernel.ports import InteractionReads
+from ..kernel.problems import Problem
+from ..kernel.records import Interaction
+from ..kernel.requests import Form
+from ..kernel.settings import Settings
+
+KIND = "interaction"
+_KEPT = timedelta(hours=1)
+
+
+def begin(
+    form: Form, client_id: str, browser: Digest, settings: Settings, moment: Moment
+) -> tuple[str, Put]:
+    """Return the transaction's secret name and the change that stores the request."""
+    transaction = moment.token(KIND)
+    expires_at = moment.now + timedelta(seconds=settings.interaction_ttl)
+    record = Interaction(
+        key=digest(KIND, transaction),
+        browser=browser,
+        client_id=client_id,
+        parameters=tuple(form),
+        created_at=moment.now,
+        expires_at=expires_at,
+        keep_until=expires_at + _KEPT,
+    )
+    return transaction, Put(record)
+
+
+async def find(
+    reads: InteractionReads, transaction: str, browser: Digest | None, moment: Moment
+) -> Interaction:
+    """Return the interaction that *browser* began; raises `Problem`, for a page."""
+    stored = await reads.interaction(digest(KIND, transaction))
+    if stored is None or stored.spent is not None or expired(stored.record.expires_at, moment.now):
+        raise ended()
+    if browser is None or not equal(stored.record.browser, browser):
+        raise ended("another browser's transaction")
+    return stored.record
+
+
+def ended(reason: str = "unknown, used or expired transaction") -> Problem:
+    """Return the refusal of a transaction that cannot go on."""
+    return Problem("invalid_request", "This sign-in has expired or was already completed.", reason=reason)

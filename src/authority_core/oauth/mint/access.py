@@ -1,0 +1,111 @@
+"""Access tokens: `at+jwt` (RFC 9068) or opaque. Formats describe; signing is the shell's.
+
+A JWT names its grant in `gid`, so that this server can look at the grant's liveness; resource servers ignore it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from attrs import field, frozen
+
+from ...kernel.changes import Change, Put
+from ...kernel.encoding import Digest, Json, digest
+from ...kernel.moment import Moment
+from ...kernel.records import AccessToken, Client, Grant
+from ...kernel.settings import Settings
+from ...kernel.values import join_words
+from .unsigned import Unsigned
+
+KIND = "access_token"
+GRACE = timedelta(days=1)
+"""How long an ended token's record is kept, to answer for it."""
+
+
+@frozen
+class MintedAccess:
+    """An access token on its way out: signed later or opaque now, with what must be stored for it."""
+
+    token: Unsigned | str = field(repr=False)
+    token_id: str
+    expires_in: int
+    scope: frozenset[str]
+    changes: tuple[Change, ...] = ()
+
+
+def mint_access_token(
+    settings: Settings,
+    client: Client,
+    *,
+    subject: str,
+    grant: Grant | None,
+    scope: frozenset[str],
+    audience: tuple[str, ...],
+    moment: Moment,
+) -> MintedAccess:
+    """Return an access token for *subject*; it never outlives its *grant*."""
+    lifetime = settings.access_token_ttl
+    if grant is not None:
+        lifetime = min(lifetime, int((grant.expires_at - moment.now).total_seconds()))
+    token_id = moment.identifier("access_token_id")
+    if (client.access_token_format or settings.access_token_format) == "opaque":
+        return _opaque(client, subject, grant, scope, audience, token_id, lifetime, moment)
+    issued_at = moment.seconds
+    claims: Json = {
+        "iss": settings.issuer,
+        "sub": subject,
+        "aud": audience[0] if len(audience) == 1 else list(audience),
+        "exp": issued_at + lifetime,
+        "iat": issued_at,
+        "jti": token_id,
+        "client_id": client.client_id,
+        "scope": join_words(scope),
+    }
+    if grant is not None:
+        claims |= _grant_claims(grant)
+    return MintedAccess(Unsigned(settings.access_token_algorithm, "at+jwt", claims), token_id, lifetime, scope)
+
+
+def _grant_claims(grant: Grant) -> Json:
+    claims: Json = {"gid": grant.grant_id}
+    if grant.auth_time is not None:  # RFC 9068 §2.2.1
+        claims["auth_time"] = int(grant.auth_time.timestamp())
+    if grant.acr is not None:
+        claims["acr"] = grant.acr
+    if grant.amr:
+        claims["amr"] = list(grant.amr)
+    if grant.session_id is not None:
+        claims["sid"] = grant.session_id
+    return claims
+
+
+def _opaque(
+    client: Client,
+    subject: str,
+    grant: Grant | None,
+    scope: frozenset[str],
+    audience: tuple[str, ...],
+    token_id: str,
+    lifetime: int,
+    moment: Moment,
+) -> MintedAccess:
+    token = moment.token(KIND)
+    expires_at = moment.now + timedelta(seconds=lifetime)
+    record = AccessToken(
+        key=digest(KIND, token),
+        token_id=token_id,
+        grant_id=grant.grant_id if grant else None,
+        client_id=client.client_id,
+        subject=subject,
+        scope=scope,
+        audience=audience,
+        issued_at=moment.now,
+        expires_at=expires_at,
+        keep_until=expires_at + GRACE,
+    )
+    return MintedAccess(token, token_id, lifetime, scope, (Put(record),))
+
+
+def revoked_jwt_key(token_id: str) -> Digest:
+    """Return the key whose `Spend` marks a single JWT access token as revoked."""
+    return digest("revoked_jwt", token_id)

@@ -1,0 +1,46 @@
+"""ID tokens (OpenID Connect Core §2, §3.1.3.6)."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ...kernel.encoding import Json, base64url
+from ...kernel.moment import Moment
+from ...kernel.records import Client, Grant
+from ...kernel.settings import Settings
+from .unsigned import Unsigned
+
+# The hash of at_hash follows the ID token's own algorithm; EdDSA with Ed25519 uses SHA-512 (RFC 8032 §5.1).
+_HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
+
+
+def mint_id_token(
+    settings: Settings, client: Client, grant: Grant, *, nonce: str | None, moment: Moment
+) -> Unsigned:
+    """Return the ID token of *grant* for *client*; `at_hash` is added once the access token is known."""
+    issued_at = moment.seconds
+    claims: Json = {
+        "iss": settings.issuer,
+        "sub": grant.subject,
+        "aud": client.client_id,
+        "exp": issued_at + settings.id_token_ttl,
+        "iat": issued_at,
+        "jti": moment.identifier("id_token_id"),
+    }
+    if grant.auth_time is not None:
+        claims["auth_time"] = int(grant.auth_time.timestamp())
+    if nonce is not None:
+        claims["nonce"] = nonce
+    if grant.acr is not None:
+        claims["acr"] = grant.acr
+    if grant.amr:
+        claims["amr"] = list(grant.amr)
+    if grant.session_id is not None:
+        claims["sid"] = grant.session_id
+    return Unsigned(client.id_token_signed_response_alg or settings.jwt_algorithm, "JWT", claims)
+
+
+def at_hash(access_token: str, algorithm: str) -> str:
+    """Return the left half of the hash of *access_token* (OpenID Connect Core §3.1.3.6)."""
+    hashed = _HASHES[algorithm](access_token.encode("ascii")).digest()
+    return base64url(hashed[: len(hashed) // 2])

@@ -1,0 +1,45 @@
+"""Refresh tokens: the first of a grant is drawn, every further one is derived from the one presented.
+
+`successor = HMAC-SHA-256(key=presented token, "successor" ‖ salt)`, where the salt is random and kept in the spent mark.
+A repeat within the reuse interval therefore gets the same successor and nothing needs storing in the clear. The
+database alone cannot compute it, nor can an old token without the database.
+"""
+
+from __future__ import annotations
+
+import hmac
+from datetime import timedelta
+
+from ...kernel.encoding import base64url, digest
+from ...kernel.moment import Moment
+from ...kernel.records import Client, Grant, RefreshToken
+from ...kernel.settings import Settings
+
+KIND = "refresh_token"
+GRACE = timedelta(days=1)
+
+
+def successor_of(presented: str, salt: bytes) -> str:
+    """Return the one successor of the *presented* token under the *salt* of its spent mark."""
+    return base64url(hmac.digest(presented.encode("utf-8", "surrogatepass"), b"successor" + salt, "sha256"))
+
+
+def refresh_record(
+    token: str, grant: Grant, generation: int, settings: Settings, moment: Moment
+) -> RefreshToken:
+    """Return the record of *token*: it lives `refresh_token_ttl` from now, never beyond its grant."""
+    expires_at = min(moment.now + timedelta(seconds=settings.refresh_token_ttl), grant.expires_at)
+    return RefreshToken(
+        key=digest(KIND, token),
+        grant_id=grant.grant_id,
+        generation=generation,
+        expires_at=expires_at,
+        keep_until=grant.keep_until,  # a used token is recognised as such for as long as its grant could live
+    )
+
+
+def may_refresh(client: Client, scope: frozenset[str], settings: Settings) -> bool:
+    """Tell whether a grant of *scope* comes with a refresh token (OpenID Connect Core §11)."""
+    return "refresh_token" in client.grant_types and (
+        "offline_access" in scope or client.always_issue_refresh_token or settings.issue_refresh_without_offline_access
+    )

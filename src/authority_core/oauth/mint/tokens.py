@@ -1,0 +1,41 @@
+"""A token answer: described by a grant's decision, sealed by the shell (RFC 6749 §5.1)."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from ...kernel.encoding import Json
+from ...kernel.ports import Signer
+from ...kernel.values import join_words
+from .access import MintedAccess
+from .id_token import at_hash
+from .unsigned import Unsigned
+
+
+@frozen(kw_only=True)
+class Tokens:
+    """What the token endpoint will answer, before signing. A custom grant returns one too."""
+
+    access: MintedAccess
+    refresh_token: str | None = field(default=None, repr=False)
+    id_token: Unsigned | None = None
+
+
+async def seal(tokens: Tokens, signer: Signer) -> Json:
+    """Sign what is unsigned and return the body of the answer."""
+    access = tokens.access.token
+    if isinstance(access, Unsigned):
+        access = await signer.sign(access.algorithm, access.typ, access.claims)
+    body: Json = {
+        "access_token": access,
+        "token_type": "Bearer",
+        "expires_in": tokens.access.expires_in,
+        "scope": join_words(tokens.access.scope),
+    }
+    if tokens.refresh_token is not None:
+        body["refresh_token"] = tokens.refresh_token
+    if tokens.id_token is not None:
+        unsigned = tokens.id_token
+        claims = {**unsigned.claims, "at_hash": at_hash(access, unsigned.algorithm)}
+        body["id_token"] = await signer.sign(unsigned.algorithm, unsigned.typ, claims)
+    return body

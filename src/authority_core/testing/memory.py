@@ -1,0 +1,289 @@
+"""The reference storage: everything in memory, for tests, demonstrations and reading.
+
+It is the shortest correct answer to the contract in `authority_core.kernel.ports`: one lock, checks before writes, all
+or nothing. Thread-safe and never blocking, so it serves both colours. It forgets everything when the process ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar, assert_never
+
+from attrs import evolve
+
+from ..kernel.changes import Change, Conflict, Count, CutOff, Put, Remove, Replace, Revoke, Spend
+from ..kernel.encoding import Digest
+from ..kernel.records import (
+    AccessToken,
+    AuditRecord,
+    AuthorizationCode,
+    Client,
+    Consent,
+    Counter,
+    Grant,
+    Interaction,
+    Mutable,
+    RefreshToken,
+    Session,
+    SigningKey,
+    Spent,
+    Stored,
+    User,
+)
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_Key = tuple[str, object]
+
+
+class MemoryStorage:
+    """Storage in dictionaries.
+
+    >>> MemoryStorage().client("nobody") is None
+    True
+    """
+
+    never_blocks = True
+    """Safe to call on an event loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._records: dict[_Key, object] = {}
+        self._spent: dict[Digest, tuple[Spent, datetime]] = {}
+        self._revoked: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+        self._cut_off: dict[tuple[str, str | None], tuple[datetime, datetime]] = {}
+        self._counters: dict[Digest, Counter] = {}
+
+    # --- reads -------------------------------------------------------------------------------------------------------
+
+    def client(self, client_id: str) -> Client | None:
+        """Return the client."""
+        return self._get(Client, client_id)
+
+    def clients(self, after: str | None = None, limit: int = 100) -> Sequence[Client]:
+        """Return clients by id."""
+        found = sorted(self._all(Client), key=lambda client: client.client_id)
+        return [client for client in found if after is None or client.client_id > after][:limit]
+
+    def grant(self, grant_id: str) -> Grant | None:
+        """Return the grant with `revoked_at` computed."""
+        with self._lock:
+            return self._alive(self._get(Grant, grant_id))
+
+    def code(self, key: Digest) -> Stored[AuthorizationCode] | None:
+        """Return the code, with its own grant's state."""
+        with self._lock:
+            record = self._get(AuthorizationCode, key)
+            return None if record is None else Stored(record=record, grant=self._alive(record.grant), spent=self.spent(key))
+
+    def refresh_token(self, key: Digest) -> Stored[RefreshToken] | None:
+        """Return the refresh token with its grant."""
+        with self._lock:
+            record = self._get(RefreshToken, key)
+            return None if record is None else Stored(record=record, grant=self.grant(record.grant_id), spent=self.spent(key))
+
+    def access_token(self, key: Digest) -> Stored[AccessToken] | None:
+        """Return the opaque access token with its grant."""
+        with self._lock:
+            record = self._get(AccessToken, key)
+            if record is None:
+                return None
+            grant = self.grant(record.grant_id) if record.grant_id is not None else None
+            return Stored(record=record, grant=grant, spent=self.spent(key))
+
+    def spent(self, key: Digest) -> Spent | None:
+        """Return the spent mark."""
+        mark = self._spent.get(key)
+        return mark[0] if mark else None
+
+    def interaction(self, key: Digest) -> Stored[Interaction] | None:
+        """Return the interaction."""
+        with self._lock:
+            record = self._get(Interaction, key)
+            return None if record is None else Stored(record=record, spent=self.spent(key))
+
+    def consent(self, subject: str, client_id: str) -> Consent | None:
+        """Return the consent."""
+        return self._get(Consent, (subject, client_id))
+
+    def consents(self, subject: str) -> Sequence[Consent]:
+        """Return the subject's consents by client."""
+        found = [consent for consent in self._all(Consent) if consent.subject == subject]
+        return sorted(found, key=lambda consent: consent.client_id)
+
+    def signing_keys(self) -> Sequence[SigningKey]:
+        """Return all signing keys, oldest first."""
+        return sorted(self._all(SigningKey), key=lambda key: (key.created_at, key.kid))
+
+    def audit(self, before: datetime | None = None, limit: int = 100) -> Sequence[AuditRecord]:
+        """Return the newest audit records."""
+        found = [record for record in self._all(AuditRecord) if before is None or record.at < before]
+        return sorted(found, key=lambda record: record.at, reverse=True)[:limit]
+
+    def user(self, user_id: str) -> User | None:
+        """Return the user."""
+        return self._get(User, user_id)
+
+    def user_by_identifier(self, identifier: str) -> User | None:
+        """Return the user of this name or address."""
+        with self._lock:
+            return next((user for user in self._all(User) if identifier in _identifiers(user)), None)
+
+    def session(self, key: Digest) -> Session | None:
+        """Return the session of this cookie, with `revoked_at` computed."""
+        with self._lock:
+            found = next((session for session in self._all(Session) if session.key == key), None)
+            return None if found is None else self._live_session(found)
+
+    def sessions(self, user_id: str) -> Sequence[Session]:
+        """Return the user's sessions, newest first."""
+        with self._lock:
+            found = [self._live_session(one) for one in self._all(Session) if one.user_id == user_id]
+            return sorted(found, key=lambda session: session.created_at, reverse=True)
+
+    def counter(self, key: Digest) -> Counter | None:
+        """Return the counter."""
+        return self._counters.get(key)
+
+    # --- the one write -----------------------------------------------------------------------------------------------
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Check every change, then make them all; see `Commits.commit`."""
+        with self._lock:
+            spending: set[Digest] = set()
+            for change in changes:
+                self._check(change, spending)
+            for change in changes:
+                self._apply(change)
+
+    def cleanup(self, now: datetime) -> int:
+        """Forget what may be forgotten; return how much."""
+        with self._lock:
+            return (
+                _forget(self._records, lambda record: getattr(record, "keep_until", None), now)
+                + _forget(self._spent, lambda mark: mark[1], now)
+                + _forget(self._revoked, lambda mark: mark[1], now)
+                + _forget(self._cut_off, lambda mark: mark[1], now)
+                + _forget(self._counters, lambda counter: counter.expires_at, now)
+            )
+
+    def _check(self, change: Change, spending: set[Digest]) -> None:
+        match change:
+            case Spend():
+                if change.key in self._spent or change.key in spending:
+                    raise Conflict
+                spending.add(change.key)
+            case Put():
+                if _key(change.record) in self._records:
+                    raise Conflict
+            case Replace() | Remove():
+                self._check_version(change.record)
+                if isinstance(change, Replace):
+                    self._check_unique(change.record)
+            case Revoke() | CutOff() | Count():
+                pass
+            case _:
+                assert_never(change)
+
+    def _check_version(self, record: Mutable) -> None:
+        known = self._records.get(_key(record))
+        if getattr(known, "version", 0) != record.version:
+            raise Conflict
+
+    def _check_unique(self, record: Mutable) -> None:
+        if isinstance(record, User):
+            taken = {name for user in self._all(User) if user.user_id != record.user_id for name in _identifiers(user)}
+            if taken & _identifiers(record):
+                raise Conflict
+        if isinstance(record, Session):
+            if any(one.key == record.key and one.session_id != record.session_id for one in self._all(Session)):
+                raise Conflict
+
+    def _apply(self, change: Change) -> None:
+        match change:
+            case Spend():
+                self._spent[change.key] = (Spent(at=change.at, salt=change.salt), change.keep_until)
+            case Revoke():
+                self._revoked.setdefault((change.what, change.id), (change.at, change.keep_until))
+            case CutOff():
+                known = self._cut_off.get((change.subject, change.client_id))
+                if known is None or known[0] < change.at:
+                    self._cut_off[change.subject, change.client_id] = (change.at, change.keep_until)
+            case Remove():
+                self._records.pop(_key(change.record), None)
+            case Replace():
+                self._records[_key(change.record)] = evolve(change.record, version=change.record.version + 1)
+            case Count():
+                self._count(change)
+            case Put():
+                self._records[_key(change.record)] = change.record
+            case _:
+                assert_never(change)
+
+    def _count(self, change: Count) -> None:
+        if change.by is None:
+            self._counters.pop(change.key, None)
+            return
+        known = self._counters.get(change.key)
+        if known is None or change.at >= known.expires_at:
+            known = Counter(value=0, expires_at=change.until)
+        self._counters[change.key] = evolve(known, value=known.value + change.by)
+
+    # --- helpers -----------------------------------------------------------------------------------------------------
+
+    def _get(self, kind: type[V], key: object) -> V | None:
+        found = self._records.get((kind.__name__, key))
+        return found if isinstance(found, kind) else None
+
+    def _all(self, kind: type[V]) -> list[V]:
+        with self._lock:
+            return [record for record in self._records.values() if isinstance(record, kind)]
+
+    def _alive(self, grant: Grant | None) -> Grant | None:
+        if grant is None:
+            return None
+        ends = [self._revoked.get(("grant", grant.grant_id))]
+        if grant.session_id is not None:
+            ends.append(self._revoked.get(("session", grant.session_id)))
+        for client_id in (None, grant.client_id):
+            mark = self._cut_off.get((grant.subject, client_id))
+            ends.append(mark if mark is not None and grant.created_at <= mark[0] else None)
+        times = [end[0] for end in ends if end is not None]
+        return evolve(grant, revoked_at=min(times)) if times else grant
+
+    def _live_session(self, session: Session) -> Session:
+        mark = self._cut_off.get((session.user_id, None))
+        cut = mark if mark is not None and session.created_at <= mark[0] else None
+        times = [end[0] for end in (self._revoked.get(("session", session.session_id)), cut) if end is not None]
+        return evolve(session, revoked_at=min(times)) if times else session
+
+
+def _identifiers(user: User) -> set[str]:
+    return {text.lower() for text in (user.username, user.email) if text is not None}
+
+
+_KEY_NAMES: dict[str, tuple[str, ...]] = {
+    "Client": ("client_id",),
+    "Grant": ("grant_id",),
+    "Consent": ("subject", "client_id"),
+    "SigningKey": ("kid",),
+    "User": ("user_id",),
+    "Session": ("session_id",),
+    "AuditRecord": ("audit_id",),
+}
+
+
+def _key(record: object) -> _Key:
+    name = type(record).__name__
+    parts = tuple(getattr(record, part) for part in _KEY_NAMES.get(name, ("key",)))
+    return (name, parts[0] if len(parts) == 1 else parts)
+
+
+def _forget(table: dict[K, V], end: Callable[[V], datetime | None], now: datetime) -> int:
+    over = [key for key, value in table.items() if (keep := end(value)) is not None and now >= keep]
+    for key in over:
+        del table[key]
+    return len(over)
