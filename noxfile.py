@@ -1,0 +1,183 @@
+"""Every way this project is checked: one session per concern.
+
+`nox -s NAME` makes the session's own environment. `nox --no-venv -s NAME` runs in the environment at hand, which is
+how `make test` shares one; it must hold what `pip install -e ".[all]" --group dev` installs.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.sessions = ["lint", "types", "imports", "tests"]
+nox.options.reuse_venv = "yes"
+nox.options.error_on_missing_interpreters = True
+
+ROOT = Path(__file__).parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def prepare(session: nox.Session, *groups: str) -> None:
+    """Install the project with every extra, and dependency *groups*; nothing when the environment is shared."""
+    if session.venv_backend == "none":
+        return
+    session.install("pip>=25.1", "--quiet")  # the first pip that reads dependency groups
+    arguments = [argument for group in groups for argument in ("--group", group)]
+    session.install("--quiet", "-e", ".[all]", *arguments)
+
+
+def folder(session: nox.Session, path: str) -> str:
+    """Return *path*; skip the session when it holds no test yet."""
+    if not any((ROOT / path).rglob("test_*.py")):
+        session.skip(f"{path} holds no test")
+    return path
+
+
+def pytest(session: nox.Session, *arguments: str) -> None:
+    """Run pytest with the arguments after `--` at the end."""
+    session.run("python", "-m", "pytest", *arguments, *session.posargs)
+
+
+# --- the four of `make test` -----------------------------------------------------------------------------------------
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff over everything."""
+    prepare(session, "lint")
+    session.run("ruff", "check", *session.posargs)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Strict mypy on the source; pyright on the public API as users see it."""
+    prepare(session, "lint")
+    session.run("mypy", "--strict", *session.posargs)
+    if any((ROOT / "tests/typing").glob("*.py")):
+        session.run("pyright", "--pythonpath", sys.executable if session.venv_backend == "none" else _python(session))
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """The layers: who may know whom."""
+    prepare(session, "lint")
+    session.run("lint-imports", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Every test but the slow folders, two processes at a time."""
+    prepare(session, "test")
+    pytest(session, "-n", "2", "tests")
+
+
+# --- the slow ones ---------------------------------------------------------------------------------------------------
+
+
+@nox.session
+def optimized(session: nox.Session) -> None:
+    """The same under `python -O`: no guard is an `assert`."""
+    prepare(session, "test")
+    # pytest says that asserts outside of test files are gone, which is the point
+    session.run("python", "-O", "-m", "pytest", "-q", "-n", "2", "-W", "ignore::pytest.PytestConfigWarning", "tests")
+
+
+@nox.session
+def properties(session: nox.Session) -> None:
+    """Hypothesis with many more examples than in `tests`, and fresh ones."""
+    prepare(session, "test")
+    pytest(session, "-n", "2", "--hypothesis-profile=thorough", folder(session, "tests/properties"))
+
+
+@nox.session
+def races(session: nox.Session) -> None:
+    """Winners counted under real threads, tasks and processes."""
+    prepare(session, "test")
+    pytest(session, folder(session, "tests/races"))
+
+
+@nox.session
+def parity(session: nox.Session) -> None:
+    """The same conversations through both adapters and both colours, byte for byte."""
+    prepare(session, "test")
+    pytest(session, folder(session, "tests/parity"))
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Clients nobody here wrote, from Python and, when node is there, from npm."""
+    prepare(session, "interop")
+    pytest(session, folder(session, "tests/interop"))
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """A real Chromium; needs Debian's `chromium` and `chromium-driver`."""
+    prepare(session, "browser")
+    pytest(session, folder(session, "tests/browser"))
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Every example starts and answers."""
+    prepare(session, "test")
+    pytest(session, folder(session, "tests/examples"))
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Branch coverage of the core by the fast tests, 95 % or more."""
+    prepare(session, "test")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-q", "tests")
+    session.run("coverage", "combine", "--quiet")
+    floor = "95" if any((ROOT / "tests/core").rglob("test_*.py")) else "0"
+    session.run("coverage", "report", f"--fail-under={floor}")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Ratios to floors measured in the same run; fails when one is missed."""
+    prepare(session, "bench")
+    pytest(session, "-s", folder(session, "tests/bench"))
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, where a warning is an error."""
+    prepare(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html", *session.posargs)
+
+
+@nox.session
+def packaging(session: nox.Session) -> None:
+    """Build, install the wheel into a clean environment, import everything, run the command.
+
+    The wheel alone must import its core, and name the install line for each extra that is missing.
+    """
+    if session.venv_backend == "none":
+        session.error("packaging needs environments of its own: run it without --no-venv")
+    session.install("--quiet", "build", "twine")
+    with tempfile.TemporaryDirectory() as folder_name:
+        out = Path(folder_name)
+        session.run("python", "-m", "build", "--outdir", str(out))
+        session.run("twine", "check", "--strict", *(str(file) for file in out.iterdir()))
+        (wheel,) = out.glob("*.whl")
+        bare, full = out / "bare", out / "full"
+        check = str(ROOT / "tests/project/installed.py")
+        for place, requirement in ((bare, str(wheel)), (full, f"{wheel}[all]")):
+            session.run("python", "-m", "venv", str(place))
+            python = str(place / "bin/python")
+            session.run(python, "-m", "pip", "install", "--quiet", requirement, external=True)
+            with session.chdir(out):  # away from the sources
+                session.run(python, check, place.name, PROJECT["project"]["version"], external=True)
+        session.run(str(full / "bin/authority"), "--help", external=True)
+
+
+def _python(session: nox.Session) -> str:
+    return str(Path(session.bin) / "python")

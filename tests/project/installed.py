@@ -1,0 +1,51 @@
+"""Run by the packaging session where nothing but the wheel is installed: `installed.py bare|full VERSION`.
+
+*full* has every extra and imports every module. *bare* has none: the core imports, and a package whose extra is
+missing says in one sentence which line installs it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import pkgutil
+import sys
+from importlib import metadata
+from pathlib import Path
+
+FILES = [file for file in metadata.files("authority-idp") or () if file.suffix == ".py"]
+PACKAGES = sorted({file.parts[0] for file in FILES if file.parts[0].startswith("authority_")})
+
+
+def everything(package: str) -> list[str]:
+    """Import *package* with all its modules and return their names."""
+    found = importlib.import_module(package)
+    names = [module.name for module in pkgutil.walk_packages(found.__path__, f"{package}.")]
+    for name in names:
+        # Alembic runs revisions and their env.py by path; a module named __main__ is a program
+        if not {"versions", "env", "__main__", "testing"} & set(name.split(".")):
+            importlib.import_module(name)
+    return names
+
+
+def main(environment: str, version: str) -> None:
+    """Check the distribution; raises `SystemExit` with what is wrong."""
+    if metadata.version("authority-idp") != version:
+        raise SystemExit(f"the wheel says {metadata.version('authority-idp')}, the project {version}")
+    for package in PACKAGES:
+        where = Path(importlib.util.find_spec(package).origin)
+        if "site-packages" not in where.parts:
+            raise SystemExit(f"{package} came from {where}, not from the wheel")
+        if not where.with_name("py.typed").is_file():
+            raise SystemExit(f"{package} ships no py.typed")
+        try:
+            names = everything(package)
+        except ImportError as error:
+            if environment == "full" or package == "authority_core" or "authority-idp[" not in str(error):
+                raise
+            print(f"{package}: {error}")
+        else:
+            print(f"{package}: {len(names) + 1} modules")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
