@@ -1,0 +1,94 @@
+"""Storage on SQL for asynchronous applications."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from .awaiting import AwaitingConnector
+from .engines import Synchronous, in_memory, options_for, resolved, tune
+from .links import Link
+from .migrating import upgrade_async
+from .operations import Operations
+from .schema import tables_for
+from .statements import statements_for
+
+
+class AsyncSqlStorage(Operations):
+    """`authority_core` storage on SQLite or PostgreSQL, asynchronous, for one event loop.
+
+    *engine* stays the caller's: `aclose` leaves it open. *table_prefix* and *schema* say where the tables are.
+    Run `authority migrate` (or `authority_sql.migrate`) first.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, table_prefix: str = "", schema: str | None = None) -> None:
+        self._start(engine, table_prefix, schema, owned=False)
+
+    def _start(self, engine: AsyncEngine, prefix: str, schema: str | None, *, owned: bool) -> None:
+        self._engine = engine
+        self._owned = owned
+        memory = in_memory(engine.url)
+        plain = AwaitingConnector(engine, one_writer=engine.dialect.name == "sqlite", shared=memory)
+        connector = _FirstMigrating(plain, engine, prefix, schema) if owned and memory else plain
+        super().__init__(statements_for(tables_for(prefix, schema), engine.dialect), connector)
+
+    @classmethod
+    def from_url(
+        cls,
+        url: str | URL,
+        *,
+        table_prefix: str = "",
+        schema: str | None = None,
+        pool_size: int | None = None,
+        durability: Synchronous = "NORMAL",
+    ) -> Self:
+        """Return storage at *url*, such as `sqlite:///authority.db` or `postgresql://user@host/name`.
+
+        A plain URL gets aiosqlite or psycopg; `postgresql+asyncpg://` is accepted. *durability* is SQLite's: `NORMAL`
+        survives the death of the process, `FULL` the loss of power too. An in-memory database (`sqlite://`) gets its
+        tables with the first use, for there is no other moment.
+
+        Raises `ImportError` with the line that installs a missing driver.
+        """
+        found = resolved(url, asynchronous=True)
+        engine = create_async_engine(found, **options_for(found, pool_size))
+        tune(engine.sync_engine, durability)
+        storage = cls.__new__(cls)
+        storage._start(engine, table_prefix, schema, owned=True)
+        return storage
+
+    def __repr__(self) -> str:
+        return f"AsyncSqlStorage({self._engine.url.set(query={})!r})"
+
+    async def aclose(self) -> None:
+        """Close every connection that is not at work; an engine given by the caller stays open."""
+        if self._owned:
+            await self._engine.dispose()
+
+
+class _FirstMigrating:
+    """Lends connections of an in-memory database, which gets its tables before the first loan."""
+
+    def __init__(self, plain: AwaitingConnector, engine: AsyncEngine, prefix: str, schema: str | None) -> None:
+        self._plain = plain
+        self._engine = engine
+        self._where = prefix, schema
+        self._done = False
+
+    async def acquire(self, writing: bool) -> Link:
+        link = await self._plain.acquire(writing)  # alone: an in-memory database has one connection and one queue
+        if not self._done:
+            await upgrade_async(self._engine, *self._where)
+            self._done = True
+        return link
+
+    async def release(self, link: Link, writing: bool) -> None:
+        await self._plain.release(link, writing)
+
+    async def discard(self, link: Link, writing: bool, error: BaseException) -> None:
+        await self._plain.discard(link, writing, error)
+
+    def stale(self) -> None:
+        self._plain.stale()

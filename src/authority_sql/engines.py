@@ -1,0 +1,123 @@
+"""From a URL to an engine: which driver, which pool, which settings of the database.
+
+A plain `sqlite:///path` or `postgresql://…` gets the driver of the colour asked for; a driver that is named is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import sqlite3
+from typing import Any, Literal
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+
+Synchronous = Literal["NORMAL", "FULL"]
+BUSY_TIMEOUT = 10.0
+"""Seconds that SQLite waits for a writer of another process."""
+
+_SYNC = {"sqlite": "pysqlite", "postgresql": "psycopg"}
+_ASYNC = {"sqlite": "aiosqlite", "postgresql": "psycopg_async"}
+_COUNTERPART = {
+    "aiosqlite": "pysqlite",
+    "asyncpg": "psycopg",
+    "psycopg_async": "psycopg",
+}
+_MODULES = {
+    "pysqlite": ("sqlite3", "sql"),
+    "aiosqlite": ("aiosqlite", "sql"),
+    "psycopg": ("psycopg", "postgres"),
+    "psycopg_async": ("psycopg", "postgres"),
+    "asyncpg": ("asyncpg", ""),
+    "psycopg2": ("psycopg2", ""),
+}
+
+
+def resolved(url: str | URL, *, asynchronous: bool) -> URL:
+    """Return *url* with the driver of the colour.
+
+    Raises `ImportError` where the driver is not installed, `ValueError` where it has the other colour or the database
+    is neither SQLite nor PostgreSQL.
+    """
+    parsed = make_url(url)
+    name, _, driver = parsed.drivername.partition("+")
+    name = "postgresql" if name == "postgres" else name
+    if name not in _SYNC:
+        raise ValueError(f"authority_sql speaks sqlite and postgresql, not {name!r}")
+    if not driver:
+        driver = (_ASYNC if asynchronous else _SYNC)[name]
+    if asynchronous:
+        driver = "psycopg_async" if driver == "psycopg" else driver
+    elif driver in _COUNTERPART:
+        raise ValueError(f"{driver} is an asynchronous driver: use AsyncSqlStorage, or leave the driver out")
+    if asynchronous and driver not in _COUNTERPART:
+        raise ValueError(f"{driver} is a synchronous driver: use SqlStorage, or leave the driver out")
+    require(driver)
+    return parsed.set(drivername=f"{name}+{driver}")
+
+
+def synchronous(url: str | URL) -> URL:
+    """Return *url* with a synchronous driver, for migrations."""
+    parsed = make_url(url)
+    name, _, driver = parsed.drivername.partition("+")
+    return resolved(parsed.set(drivername=name if driver in _COUNTERPART else parsed.drivername), asynchronous=False)
+
+
+def require(driver: str) -> None:
+    """Raise `ImportError`, naming the line that installs it, unless *driver* is importable."""
+    module, extra = _MODULES.get(driver, (driver, ""))
+    if importlib.util.find_spec(module) is None:
+        line = f"pip install 'authority-idp[{extra}]'" if extra else f"pip install {module}"
+        raise ImportError(f"The database driver {module} is not installed: {line}")
+
+
+def in_memory(url: URL) -> bool:
+    """Tell whether *url* is a SQLite database without a file."""
+    memory = url.database in {None, "", ":memory:"} or "mode=memory" in str(url.query) + (url.database or "")
+    return url.get_backend_name() == "sqlite" and memory
+
+
+def options_for(url: URL, pool_size: int | None) -> dict[str, Any]:
+    """Return what `create_engine` gets besides the URL. Parameters stay out of its messages, always."""
+    options: dict[str, Any] = {"hide_parameters": True, "pool_reset_on_return": None}
+    if url.get_backend_name() == "sqlite":
+        # Transactions are begun by hand (BEGIN IMMEDIATE); connections wander between threads, one at a time.
+        options["connect_args"] = {"isolation_level": None, "check_same_thread": False, "timeout": BUSY_TIMEOUT}
+    else:
+        options["isolation_level"] = "AUTOCOMMIT"  # a read is one round trip; commits begin by hand
+        options["pool_recycle"] = 1800
+    if in_memory(url):
+        options["poolclass"] = StaticPool
+    elif pool_size is not None:
+        options["pool_size"] = pool_size
+    return options
+
+
+def blocking_engine(url: URL, *, pool_size: int | None = None, durability: Synchronous = "NORMAL") -> Engine:
+    """Return a synchronous engine for *url*, which has its driver."""
+    options = options_for(url, pool_size)
+    if url.get_backend_name() == "sqlite" and not in_memory(url):
+        options |= {"pool_size": pool_size or 20, "max_overflow": -1}
+    engine = create_engine(url, **options)
+    tune(engine, durability)
+    return engine
+
+
+def tune(engine: Engine, durability: Synchronous) -> None:
+    """Set SQLite's switches on every new connection of *engine*; other databases need none."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    def connected(connection: Any, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT * 1000)}")
+        # Readers do not wait for writers. Another process that is switching just now has the last word.
+        with contextlib.suppress(sqlite3.OperationalError):
+            cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute(f"PRAGMA synchronous={durability}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    event.listen(engine, "connect", connected)

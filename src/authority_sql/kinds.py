@@ -1,0 +1,157 @@
+"""How one field of a record becomes one column and comes back.
+
+Knows types, not records. Times are whole microseconds since the epoch in UTC, so every instant that Python can hold
+survives on every database; sets and lists are JSON text in ASCII, so no character in them can trouble a database.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from typing import Any
+
+from attrs import evolve, frozen
+from sqlalchemy import BigInteger, Boolean, LargeBinary, Text
+from sqlalchemy.types import TypeEngine
+
+from authority_core.kernel.encoding import Digest
+from authority_core.kernel.records import ClientSecret
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+
+TEXT_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
+"""Compared by code point on every database, so that pages and look-ups agree everywhere."""
+
+
+def micros(moment: datetime) -> int:
+    """Return *moment*, which must be aware, as whole microseconds since the epoch."""
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def moment_of(value: int) -> datetime:
+    """Return the instant *value* microseconds after the epoch, in UTC."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def earliest(*values: int | None) -> datetime | None:
+    """Return the first instant among *values*, or `None` when there is none."""
+    known = [value for value in values if value is not None]
+    return moment_of(min(known)) if known else None
+
+
+def canonical(identifier: str | None) -> str | None:
+    """Return the form in which names and addresses are compared: NFC, lower case."""
+    return None if identifier is None else unicodedata.normalize("NFC", identifier).lower()
+
+
+def storable(text: str) -> bool:
+    """Tell whether any database can hold *text*: no NUL (PostgreSQL), no lone surrogate (UTF-8)."""
+    if text.isascii():
+        return "\x00" not in text
+    return not any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in text)
+
+
+@frozen
+class Kind:
+    """A column's type, and the two ways through it. `None` for a way means that the value passes unchanged."""
+
+    type: TypeEngine[Any]
+    write: Callable[[Any], Any] | None = None
+    read: Callable[[Any], Any] | None = None
+    nullable: bool = False
+
+
+def _unless_none(way: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    if way is None:
+        return None
+
+    def guarded(value: Any) -> Any:
+        return None if value is None else way(value)
+
+    return guarded
+
+
+def optional(kind: Kind) -> Kind:
+    """Return *kind* with `None` allowed, stored as NULL."""
+    return evolve(kind, write=_unless_none(kind.write), read=_unless_none(kind.read), nullable=True)
+
+
+def _digest(value: Digest) -> bytes:
+    if len(value) != 32:
+        raise ValueError("a digest has 32 bytes")
+    return bytes(value)
+
+
+# The texts of scopes, audiences and methods repeat from request to request; their values are immutable and shared.
+@lru_cache(maxsize=512)
+def _write_words(words: frozenset[str]) -> str:
+    return _encode(sorted(words))
+
+
+@lru_cache(maxsize=512)
+def _read_words(text: str) -> frozenset[str]:
+    return frozenset(json.loads(text))
+
+
+@lru_cache(maxsize=512)
+def _write_list(items: tuple[str, ...]) -> str:
+    return _encode(items)
+
+
+@lru_cache(maxsize=512)
+def _read_list(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+def _read_pairs(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in json.loads(text))
+
+
+def _write_mapping(mapping: Mapping[str, object]) -> str:
+    return _encode(dict(mapping))
+
+
+def _write_secrets(secrets: tuple[ClientSecret, ...]) -> str:
+    return _encode(
+        [
+            [
+                secret.secret_id,
+                _digest(secret.digest).hex(),
+                secret.hint,
+                micros(secret.created_at),
+                None if secret.expires_at is None else micros(secret.expires_at),
+            ]
+            for secret in secrets
+        ]
+    )
+
+
+def _read_secrets(text: str) -> tuple[ClientSecret, ...]:
+    return tuple(
+        ClientSecret(
+            secret_id=secret_id,
+            digest=Digest(bytes.fromhex(digest)),
+            hint=hint,
+            created_at=moment_of(created_at),
+            expires_at=None if expires_at is None else moment_of(expires_at),
+        )
+        for secret_id, digest, hint, created_at, expires_at in json.loads(text)
+    )
+
+
+TEXT = Kind(TEXT_TYPE)
+WHOLE = Kind(BigInteger())
+FLAG = Kind(Boolean(create_constraint=False), read=bool)
+TIME = Kind(BigInteger(), micros, moment_of)
+DIGEST = Kind(LargeBinary(32), _digest)
+BYTES = Kind(LargeBinary())
+WORDS = Kind(TEXT_TYPE, _write_words, _read_words)
+LIST = Kind(TEXT_TYPE, _write_list, _read_list)
+PAIRS = Kind(TEXT_TYPE, _encode, _read_pairs)
+MAPPING = Kind(TEXT_TYPE, _write_mapping, json.loads)
+SECRETS = Kind(TEXT_TYPE, _write_secrets, _read_secrets)

@@ -1,0 +1,115 @@
+"""Bringing a database to this version's tables, with Alembic, which is imported only here and only when asked.
+
+Safe when several processes do it at once: SQLite's write lock, or an advisory lock of PostgreSQL, lets one in; the
+others find nothing left to do. All revisions run in one transaction.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from sqlalchemy import URL, Connection, Engine, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from .engines import blocking_engine, in_memory, synchronous
+from .schema import metadata_for
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+VERSION_TABLE = "authority_alembic_version"
+"""Ours alone, so that a host's own Alembic history is not touched."""
+_LOCK = 0x61757468  # "auth"
+
+
+def migrate(url: str | URL, *, table_prefix: str = "", schema: str | None = None) -> None:
+    """Bring the database at *url* to the newest revision; does nothing where it is there already."""
+    engine = blocking_engine(synchronous(url))
+    try:
+        upgrade(engine, table_prefix, schema)
+    finally:
+        engine.dispose()
+
+
+def pending(url: str | URL, *, table_prefix: str = "", schema: str | None = None) -> list[str]:
+    """Return the revisions that the database at *url* lacks, oldest first."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(_config(table_prefix, schema))
+    engine = blocking_engine(synchronous(url))
+    try:
+        with engine.connect() as connection:
+            options = {"version_table": table_prefix + VERSION_TABLE, "version_table_schema": schema}
+            known = MigrationContext.configure(connection, opts=options).get_current_heads()
+    finally:
+        engine.dispose()
+    applied = {script.revision for script in scripts.iterate_revisions(known, "base")} if known else set()
+    missing = [script.revision for script in scripts.walk_revisions() if script.revision not in applied]
+    return missing[::-1]
+
+
+def migration_sql(url: str | URL, *, table_prefix: str = "", schema: str | None = None) -> str:
+    """Return the SQL that `migrate` would run on an empty database at *url*, which is not connected to."""
+    from alembic import command
+
+    text_of = io.StringIO()
+    config = _config(table_prefix, schema, output=text_of)
+    config.attributes["dialect"] = synchronous(url).get_backend_name()
+    command.upgrade(config, "head", sql=True)
+    return text_of.getvalue()
+
+
+def upgrade(engine: Engine, table_prefix: str, schema: str | None) -> None:
+    """Bring the database of *engine* to the newest revision."""
+    if engine.dialect.name == "sqlite" and not in_memory(engine.url):
+        _prepare_file(engine)
+    with engine.connect() as connection:
+        _upgrade(connection, table_prefix, schema)
+
+
+async def upgrade_async(engine: AsyncEngine, table_prefix: str, schema: str | None) -> None:
+    """Bring the database of *engine* to the newest revision."""
+    async with engine.connect() as connection:
+        await connection.run_sync(_upgrade, table_prefix, schema)
+
+
+def _prepare_file(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+
+
+def _upgrade(connection: Connection, table_prefix: str, schema: str | None) -> None:
+    from alembic import command
+
+    config = _config(table_prefix, schema)
+    config.attributes["connection"] = connection
+    sqlite = connection.dialect.name == "sqlite"
+    # By hand, for the engines of storage are in autocommit: every revision in one transaction, under one lock.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if sqlite else "BEGIN")
+    try:
+        if not sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        command.upgrade(config, "head")
+        connection.exec_driver_sql("COMMIT")
+    except BaseException:
+        connection.exec_driver_sql("ROLLBACK")
+        raise
+
+
+def _config(table_prefix: str, schema: str | None, output: io.StringIO | None = None) -> Config:
+    try:
+        from alembic.config import Config
+    except ImportError as error:
+        raise ImportError("Alembic is not installed: pip install 'authority-idp[sql]'") from error
+    config = Config(output_buffer=output) if output is not None else Config()
+    config.set_main_option("script_location", "authority_sql:migrations")
+    config.attributes["where"] = {
+        "version_table": table_prefix + VERSION_TABLE,
+        "version_table_schema": schema,
+        "target_metadata": metadata_for(table_prefix, schema),
+        "table_prefix": table_prefix,
+        "table_schema": schema,
+    }
+    return config

@@ -1,0 +1,1 @@
+"""The Alembic environment of our tables; `authority_sql.migrate` runs it."""

@@ -1,0 +1,95 @@
+"""Changes as statements, each of which says whether it must have touched a row.
+
+Pure. Knows nothing of connections; what it returns runs in one transaction or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, assert_never
+
+from attrs import evolve, frozen
+
+from authority_core.kernel.changes import Change, Count, CutOff, Put, Remove, Replace, Revoke, Spend, in_order
+from authority_core.kernel.records import Mutable, User
+
+from . import shapes
+from .kinds import DIGEST, canonical, micros
+from .prepared import Prepared, Values
+from .statements import Statements
+
+
+@frozen
+class Step:
+    """One statement of a commit."""
+
+    sql: str
+    values: Values
+    must_change: bool
+    """A statement that touches no row means that somebody was first."""
+
+
+def plan(statements: Statements, changes: Iterable[Change]) -> list[Step]:
+    """Return the statements that make *changes* happen, in the order of the storage protocol.
+
+    Raises `ValueError` for a digest that is not one.
+    """
+    steps: list[Step] = []
+    for change in in_order(changes):
+        steps.append(_step(statements, change))
+        if isinstance(change, Replace | Remove) and isinstance(change.record, User):
+            steps += _names(statements, change.record, taken=isinstance(change, Replace))
+    return steps
+
+
+def _names(statements: Statements, user: User, *, taken: bool) -> list[Step]:
+    """Return the statements that give up all of *user*'s identifiers, and take those of the record."""
+    freed = [] if user.version == 0 else [_made(statements.unname_user, (user.user_id,), must_change=False)]
+    names = {canonical(user.username), canonical(user.email)} - {None} if taken else set()
+    return freed + [_made(statements.name_user, (name, user.user_id)) for name in sorted(filter(None, names))]
+
+
+def _made(prepared: Prepared, values: Values, must_change: bool = True) -> Step:
+    return Step(prepared.sql, prepared.bind(values), must_change)
+
+
+def _digest(key: bytes) -> Any:
+    return DIGEST.write(key) if DIGEST.write else key
+
+
+def _step(statements: Statements, change: Change) -> Step:
+    match change:
+        case Spend(key, at, keep_until, salt):
+            return _made(statements.spend, (_digest(key), micros(at), salt, micros(keep_until)))
+        case Put(record):
+            return _made(statements.inserts[type(record)], shapes.INSERTABLE[type(record)].encode(record))
+        case Revoke(what, name, at, keep_until, reason):
+            return _made(statements.revoke, (what, name, micros(at), micros(keep_until), reason), must_change=False)
+        case CutOff(subject, client_id, at, keep_until, reason):
+            times = micros(at), micros(keep_until)
+            return _made(statements.cut_off, (subject, client_id is None, client_id or "", *times, reason), False)
+        case Replace(record):
+            return _replace(statements, record)
+        case Remove(record):
+            shape = shapes.MUTABLE[type(record)]
+            return _made(statements.writes[type(record)].remove, (*shape.key_of(record), record.version))
+        case Count():
+            return _count(statements, change)
+        case _:
+            assert_never(change)
+
+
+def _count(statements: Statements, change: Count) -> Step:
+    key = _digest(change.key)
+    if change.by is None:
+        return _made(statements.uncount, (key,), must_change=False)
+    return _made(statements.count, (key, change.by, micros(change.until), micros(change.at)), must_change=False)
+
+
+def _replace(statements: Statements, record: Mutable) -> Step:
+    shape = shapes.MUTABLE[type(record)]
+    writes = statements.writes[type(record)]
+    values = shape.encode(evolve(record, version=record.version + 1))
+    if record.version == 0:
+        return _made(writes.insert, values)
+    return _made(writes.update, (*values, *shape.key_of(record), record.version))

@@ -1,0 +1,259 @@
+"""Which record lives in which table, field by field. The only place that knows both.
+
+Columns carry the names of the fields. What reads compute (`revoked_at` of grants and sessions) has no column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+from authority_core.kernel import records as r
+
+from .kinds import (
+    BYTES,
+    DIGEST,
+    FLAG,
+    LIST,
+    MAPPING,
+    PAIRS,
+    SECRETS,
+    TEXT,
+    TIME,
+    WHOLE,
+    WORDS,
+    Kind,
+    optional,
+)
+
+R = TypeVar("R")
+Row = Sequence[Any]
+
+_TEXT = optional(TEXT)
+_TIME = optional(TIME)
+
+
+class Shape(Generic[R]):
+    """The columns of a record and the two ways through them."""
+
+    def __init__(self, record: type[R], table: str, key: tuple[str, ...], kinds: Mapping[str, Kind]) -> None:
+        self.record = record
+        self.table = table
+        self.key = key
+        self.fields = tuple(kinds)
+        self.width = len(self.fields)
+        self.columns: dict[str, Kind] = dict(kinds)
+        self.names = tuple(self.columns)
+        self._values = attrgetter(*self.fields)
+        self._key_values = attrgetter(*key)
+        self._writers = [(at, kind.write) for at, kind in enumerate(kinds.values()) if kind.write is not None]
+        self._readers = [(at, kind.read) for at, kind in enumerate(kinds.values()) if kind.read is not None]
+        self._single = len(key) == 1
+
+    def encode(self, record: R) -> tuple[Any, ...]:
+        """Return the values of all columns, in order."""
+        values = list(self._values(record))
+        for at, write in self._writers:
+            values[at] = write(values[at])
+        return tuple(values)
+
+    def key_of(self, record: R) -> tuple[Any, ...]:
+        """Return the values of the key's columns."""
+        return (self._key_values(record),) if self._single else tuple(self._key_values(record))
+
+    def decode(self, row: Row, start: int = 0, **computed: object) -> R:
+        """Return the record whose columns begin at *start* of *row*, with what the read has *computed*."""
+        values = list(row[start : start + self.width])
+        for at, read in self._readers:
+            values[at] = read(values[at])
+        return self.record(**dict(zip(self.fields, values, strict=True)), **computed)
+
+
+CLIENT = Shape(r.Client, "clients", ("client_id",), {
+    "client_id": TEXT,
+    "name": TEXT,
+    "token_endpoint_auth_method": TEXT,
+    "secrets": SECRETS,
+    "redirect_uris": LIST,
+    "post_logout_redirect_uris": LIST,
+    "grant_types": WORDS,
+    "scopes": WORDS,
+    "default_scopes": WORDS,
+    "audiences": WORDS,
+    "application_type": TEXT,
+    "first_party": FLAG,
+    "always_issue_refresh_token": FLAG,
+    "access_token_format": _TEXT,
+    "id_token_signed_response_alg": _TEXT,
+    "client_uri": _TEXT,
+    "logo_uri": _TEXT,
+    "policy_uri": _TEXT,
+    "tos_uri": _TEXT,
+    "contacts": LIST,
+    "active": FLAG,
+    "created_at": TIME,
+    "tokens_valid_after": _TIME,
+    "version": WHOLE,
+})  # fmt: skip
+
+GRANT = Shape(r.Grant, "grants", ("grant_id",), {
+    "grant_id": TEXT,
+    "client_id": TEXT,
+    "subject": TEXT,
+    "grant_type": TEXT,
+    "scope": WORDS,
+    "audience": LIST,
+    "created_at": TIME,
+    "expires_at": TIME,
+    "session_id": _TEXT,
+    "auth_time": _TIME,
+    "acr": _TEXT,
+    "amr": LIST,
+    "keep_until": TIME,
+})  # fmt: skip
+
+
+def inside_code(name: str) -> str:
+    """Return the column of an authorization code that holds the field *name* of the grant it carries."""
+    return name if name.startswith("grant_") else f"grant_{name}"
+
+
+_CODE = Shape(r.AuthorizationCode, "authorization_codes", ("key",), {
+    "key": DIGEST,
+    "redirect_uri": TEXT,
+    "redirect_uri_sent": FLAG,
+    "nonce": _TEXT,
+    "code_challenge": _TEXT,
+    "code_challenge_method": _TEXT,
+    "expires_at": TIME,
+    "keep_until": TIME,
+})  # fmt: skip
+
+
+class _CodeShape(Shape[r.AuthorizationCode]):
+    """A code with the grant it carries beside it, in columns of their own."""
+
+    def __init__(self) -> None:
+        own = dict(_CODE.columns)
+        super().__init__(_CODE.record, _CODE.table, _CODE.key, own)
+        self.columns = {**own, **{inside_code(name): kind for name, kind in GRANT.columns.items()}}
+        self.names = tuple(self.columns)
+
+    def encode(self, record: r.AuthorizationCode) -> tuple[Any, ...]:
+        """Return the values of the code's columns, then of its grant's."""
+        return super().encode(record) + GRANT.encode(record.grant)
+
+
+CODE: Shape[r.AuthorizationCode] = _CodeShape()
+
+REFRESH = Shape(r.RefreshToken, "refresh_tokens", ("key",), {
+    "key": DIGEST,
+    "grant_id": TEXT,
+    "generation": WHOLE,
+    "expires_at": TIME,
+    "keep_until": TIME,
+})  # fmt: skip
+
+ACCESS = Shape(r.AccessToken, "access_tokens", ("key",), {
+    "key": DIGEST,
+    "token_id": TEXT,
+    "grant_id": _TEXT,
+    "client_id": TEXT,
+    "subject": TEXT,
+    "scope": WORDS,
+    "audience": LIST,
+    "issued_at": TIME,
+    "expires_at": TIME,
+    "keep_until": TIME,
+})  # fmt: skip
+
+INTERACTION = Shape(r.Interaction, "authorization_transactions", ("key",), {
+    "key": DIGEST,
+    "browser": DIGEST,
+    "client_id": TEXT,
+    "parameters": PAIRS,
+    "created_at": TIME,
+    "expires_at": TIME,
+    "keep_until": TIME,
+})  # fmt: skip
+
+CONSENT = Shape(r.Consent, "authorizations", ("subject", "client_id"), {
+    "subject": TEXT,
+    "client_id": TEXT,
+    "scope": WORDS,
+    "granted_at": TIME,
+    "expires_at": _TIME,
+    "revoked_at": _TIME,
+    "version": WHOLE,
+})  # fmt: skip
+
+SIGNING_KEY = Shape(r.SigningKey, "signing_keys", ("kid",), {
+    "kid": TEXT,
+    "alg": TEXT,
+    "public_jwk": MAPPING,
+    "private_jwk": BYTES,
+    "state": TEXT,
+    "created_at": TIME,
+    "activated_at": _TIME,
+    "retired_at": _TIME,
+    "keep_until": _TIME,
+    "version": WHOLE,
+})  # fmt: skip
+
+USER = Shape(r.User, "users", ("user_id",), {
+    "user_id": TEXT,
+    "username": _TEXT,
+    "email": _TEXT,
+    "email_verified": FLAG,
+    "password_hash": _TEXT,
+    "password_changed_at": _TIME,
+    "password_must_change": FLAG,
+    "claims": MAPPING,
+    "role": TEXT,
+    "active": FLAG,
+    "locked_at": _TIME,
+    "unlock_at": _TIME,
+    "created_at": TIME,
+    "updated_at": TIME,
+    "last_login_at": _TIME,
+    "version": WHOLE,
+})  # fmt: skip
+
+SESSION = Shape(r.Session, "sessions", ("session_id",), {
+    "session_id": TEXT,
+    "key": DIGEST,
+    "user_id": TEXT,
+    "auth_time": TIME,
+    "acr": TEXT,
+    "amr": LIST,
+    "created_at": TIME,
+    "last_activity": TIME,
+    "expires_at": TIME,
+    "remember": FLAG,
+    "ip_address": _TEXT,
+    "user_agent": _TEXT,
+    "keep_until": TIME,
+    "version": WHOLE,
+})  # fmt: skip
+
+AUDIT = Shape(r.AuditRecord, "audit_logs", ("audit_id",), {
+    "audit_id": TEXT,
+    "at": TIME,
+    "event": TEXT,
+    "severity": TEXT,
+    "client_id": _TEXT,
+    "subject": _TEXT,
+    "session_id": _TEXT,
+    "grant_id": _TEXT,
+    "detail": MAPPING,
+    "ip_address": _TEXT,
+    "user_agent": _TEXT,
+    "request_id": _TEXT,
+    "keep_until": TIME,
+})  # fmt: skip
+
+INSERTABLE: dict[type, Shape[Any]] = {
+    shape.record: shape for shape in (GRANT, CODE, REFRESH, ACCESS, INTERACTION, AUDIT)
+}
+MUTABLE: dict[type, Shape[Any]] = {shape.record: shape for shape in (CLIENT, CONSENT, SIGNING_KEY, USER, SESSION)}

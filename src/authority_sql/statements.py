@@ -1,0 +1,124 @@
+"""Every statement of the storage, over one schema: what is written here; what is read, in `reading`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+from sqlalchemy import ColumnElement, Table, and_, bindparam, case, delete, select, update
+from sqlalchemy.engine import Dialect
+
+from . import shapes
+from .prepared import Prepared, Preparer, param
+from .reading import reads_for
+from .schema import Tables
+
+
+@frozen
+class Writes:
+    """The statements of one kind of mutable record."""
+
+    insert: Prepared
+    update: Prepared
+    remove: Prepared
+
+
+@frozen
+class Statements:
+    """Every statement of one storage."""
+
+    reads: dict[str, Prepared]
+    inserts: dict[type, Prepared]
+    writes: dict[type, Writes]
+    spend: Prepared
+    revoke: Prepared
+    cut_off: Prepared
+    name_user: Prepared
+    unname_user: Prepared
+    count: Prepared
+    uncount: Prepared
+    cleanup: tuple[Prepared, ...]
+
+
+def statements_for(tables: Tables, dialect: Dialect) -> Statements:
+    """Return every statement over *tables*, ready for *dialect*'s driver."""
+    preparer = Preparer(dialect)
+    return Statements(
+        reads=reads_for(preparer, tables),
+        inserts={
+            record: preparer.insert(tables.of[shape.table], shape.names) for record, shape in shapes.INSERTABLE.items()
+        },
+        writes={record: _writes(preparer, tables.of[shape.table], shape) for record, shape in shapes.MUTABLE.items()},
+        spend=preparer.insert(tables.spent_keys, ("key", "at", "salt", "keep_until")),
+        revoke=preparer.upsert(
+            tables.revocations,
+            ("what", "id", "at", "keep_until", "reason"),
+            # The first time stays; only forgetting is put off, so that no mark goes before what it ends.
+            lambda new: {"keep_until": _later(tables.revocations.c.keep_until, new.keep_until)},
+        ),
+        cut_off=_cut_off(preparer, tables.cut_offs),
+        name_user=preparer.insert(tables.user_identifiers, ("identifier", "user_id")),
+        unname_user=preparer.prepare(
+            delete(tables.user_identifiers).where(tables.user_identifiers.c.user_id == param("user_id")), ("user_id",)
+        ),
+        count=_count(preparer, tables.counters),
+        uncount=preparer.prepare(delete(tables.counters).where(tables.counters.c["key"] == param("key")), ("key",)),
+        cleanup=tuple(_forget(preparer, table) for table in _forgettable(tables)),
+    )
+
+
+def _later(old: ColumnElement[Any], new: ColumnElement[Any]) -> ColumnElement[Any]:
+    return case((new > old, new), else_=old)
+
+
+def _cut_off(preparer: Preparer, table: Table) -> Prepared:
+    def changes(new: Any) -> dict[str, Any]:
+        return {
+            "reason": case((new.at > table.c.at, new.reason), else_=table.c.reason),
+            "at": _later(table.c.at, new.at),
+            "keep_until": _later(table.c.keep_until, new.keep_until),
+        }
+
+    return preparer.upsert(table, ("subject", "every_client", "client_id", "at", "keep_until", "reason"), changes)
+
+
+def _count(preparer: Preparer, table: Table) -> Prepared:
+    over = table.c.expires_at <= param("at")
+
+    def changes(new: Any) -> dict[str, Any]:
+        return {
+            "value": case((over, new.value), else_=table.c.value + new.value),
+            "expires_at": case((over, new.expires_at), else_=table.c.expires_at),
+        }
+
+    return preparer.upsert(table, ("key", "value", "expires_at"), changes, ("at",))
+
+
+def _writes(preparer: Preparer, table: Table, shape: shapes.Shape[Any]) -> Writes:
+    key = [table.c[name] == bindparam(f"p_key_{name}", type_=table.c[name].type) for name in shape.key]
+    same = and_(*key, table.c.version == param("version"))
+    declared = (*(f"key_{name}" for name in shape.key), "version")
+    fresh = [f"new_{name}" for name in shape.names]
+    values = {name: bindparam(f"p_new_{name}", type_=table.c[name].type) for name in shape.names}
+    return Writes(
+        insert=preparer.insert(table, shape.names),
+        update=preparer.prepare(update(table).where(same).values(values), (*fresh, *declared)),
+        remove=preparer.prepare(delete(table).where(same), declared),
+    )
+
+
+def _forgettable(tables: Tables) -> list[Table]:
+    """Return tables with an end, what is ended before what ends it."""
+    records = [table for table in tables.of.values() if "keep_until" in table.c]
+    return [*records, tables.counters, tables.spent_keys, tables.revocations, tables.cut_offs]
+
+
+def _forget(preparer: Preparer, table: Table) -> Prepared:
+    end = table.c["keep_until"] if "keep_until" in table.c else table.c["expires_at"]
+    key = list(table.primary_key)
+    old = select(*key).where(end <= param("at")).order_by(end).limit(param("count"))
+    if len(key) == 1:
+        return preparer.prepare(delete(table).where(key[0].in_(old)), ("at", "count"))
+    found = old.subquery()
+    same = and_(*(column == found.c[column.name] for column in key))
+    return preparer.prepare(delete(table).where(select(found).where(same).exists()), ("at", "count"))
