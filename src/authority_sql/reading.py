@@ -90,8 +90,6 @@ def _records(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
         "consent": preparer.prepare(
             consents.where(consent.c.client_id == param("client_id")), ("subject", "client_id")
         ),
-            consents.where(consent.c.client_id == param("client_id")), ("subject", "client_id")
-        ),
         "consents": preparer.prepare(consents.order_by(consent.c.client_id), ("subject",)),
         "signing_keys": preparer.prepare(
             select(*_all(key, shapes.SIGNING_KEY)).order_by(key.c.created_at, key.c.kid), ()
