@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
 
@@ -58,7 +59,7 @@ def _environment(templates_path: str | os.PathLike[str] | None) -> Environment:
     bundled = PackageLoader("authority_pages")
     loaders: list[BaseLoader] = [bundled, PrefixLoader({"bundled": bundled})]
     if templates_path is not None:
-        if not os.path.isdir(templates_path):
+        if not Path(templates_path).is_dir():
             raise NotADirectoryError(f"templates_path is not a folder: {os.fspath(templates_path)}")
         loaders.insert(0, FileSystemLoader(templates_path))
     environment = Environment(

@@ -167,9 +167,7 @@ def _account() -> Iterator[Sample]:
 def _landing() -> Iterator[Sample]:
     yield Sample(
         label="landing",
-        page=LandingPage(
-            issuer=ISSUER, endpoints=ENDPOINTS, sign_in_url="/login", docs_url="https://example.com/docs"
-        ),
+        page=LandingPage(issuer=ISSUER, endpoints=ENDPOINTS, sign_in_url="/login", docs_url="https://example.com/docs"),
     )
     yield Sample(
         label="landing-signed-in",

@@ -58,7 +58,7 @@ def https_url(url: str | None) -> str | None:
 
 
 def host_url(url: str | None) -> str | None:
-    """Return *url* if it is a path or an http(s) address, else nothing: for addresses the operator or the core chose."""
+    """Return *url* if it is a path or an http(s) address, else nothing: for addresses the host chose."""
     parts = _split(url)
     if parts is None or parts[0] not in ("", "http", "https") or (parts[0] and not parts[1]):
         return None
