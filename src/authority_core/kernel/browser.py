@@ -20,7 +20,13 @@ from .vault import derive
 
 FIELD = "csrf_token"
 _KIND = "browser"
+INTERACTION = "interaction"
 _SALT = 16
+
+
+def transaction_key(transaction: str) -> Digest:
+    """Return the look-up key of the interaction that a page carries as its *transaction*."""
+    return digest(INTERACTION, transaction)
 
 
 @frozen(eq=False)

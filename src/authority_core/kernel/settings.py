@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -65,23 +65,23 @@ STANDARD_SCOPES = (
 
 
 def _integer(default: int, low: int, high: int, doc: str) -> int:
-    return cast(int, field(default=default, metadata={"doc": doc, "read": int, "low": low, "high": high}))
+    return field(default=default, metadata={"doc": doc, "read": int, "low": low, "high": high})
 
 
 def _flag(default: bool, doc: str) -> bool:
-    return cast(bool, field(default=default, metadata={"doc": doc, "read": _boolean}))
+    return field(default=default, metadata={"doc": doc, "read": _boolean})
 
 
 def _choice(default: T, options: tuple[str, ...], doc: str) -> T:
-    return cast(T, field(default=default, metadata={"doc": doc, "read": str, "options": options}))
+    return field(default=default, metadata={"doc": doc, "read": str, "options": options})
 
 
 def _text(default: T, doc: str) -> T:
-    return cast(T, field(default=default, metadata={"doc": doc, "read": str}))
+    return field(default=default, metadata={"doc": doc, "read": str})
 
 
 def _words(default: tuple[str, ...], doc: str) -> tuple[str, ...]:
-    return cast("tuple[str, ...]", field(default=default, converter=tuple, metadata={"doc": doc, "read": _list}))
+    return field(default=default, converter=tuple, metadata={"doc": doc, "read": _list})
 
 
 def _boolean(text: str) -> bool:
@@ -95,6 +95,10 @@ def _boolean(text: str) -> bool:
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(word for word in re.split(r"[,\s]+", text) if word)
+
+
+def _without_slash(issuer: str) -> str:
+    return issuer.rstrip("/")
 
 
 def _as_secret(value: str | Secret) -> Secret:
@@ -125,7 +129,7 @@ class Settings:
     """
 
     issuer: str = field(
-        converter=lambda value: value.rstrip("/"),
+        converter=_without_slash,
         metadata={"doc": "The `iss` of every token and the base of every address.", "read": str},
     )
     secret_key: Secret = field(
@@ -191,6 +195,9 @@ class Settings:
     # passwords and sign-in
     password_min_length: int = _integer(12, 8, 64, "Characters a password needs at least.")
     password_max_length: int = _integer(128, 64, 1024, "Characters a password has at most.")
+    require_uppercase: bool = _flag(True, "A password needs an upper-case letter.")
+    require_lowercase: bool = _flag(True, "A password needs a lower-case letter.")
+    require_numbers: bool = _flag(True, "A password needs a digit.")
     argon2_time: int = _integer(3, 1, 20, "argon2id passes.")
     argon2_memory_kib: int = _integer(65536, 8, 4_194_304, "argon2id memory, KiB.")
     argon2_parallelism: int = _integer(4, 1, 64, "argon2id lanes.")

@@ -20,6 +20,7 @@ from .events import Event
 from .moment import Moment, MomentSource
 from .ports import Listener, Origin, Storage
 from .records import AuditRecord
+from .requests import HttpRequest
 from .settings import Settings
 
 A = TypeVar("A")
@@ -97,6 +98,16 @@ class Shell:
                     await listener(event, origin)
                 except Exception:
                     logger.exception("a listener failed on %s", event.name)
+
+
+def origin_of(request: HttpRequest) -> Origin:
+    """Return where *request* came from, for the audit trail."""
+    agent = request.headers.get("user-agent")
+    return Origin(
+        ip_address=request.client_address,
+        user_agent=agent[:512] if agent else None,
+        request_id=request.request_id,
+    )
 
 
 async def _as_it_is(answer: A, moment: Moment) -> A:

@@ -10,12 +10,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
 from .changes import Conflict, StorageUnavailable
-from .ports import Storage
+from .ports import OAuthStorage, Storage
 
 T = TypeVar("T")
 
-READS = tuple(sorted(name for name in dir(Storage) if not name.startswith("_")))
+METHODS = tuple(sorted(name for name in dir(Storage) if not name.startswith("_")))
 """Every method of the storage protocols."""
+
+_OAUTH_METHODS = tuple(name for name in METHODS if hasattr(OAuthStorage, name))
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -48,12 +50,18 @@ def is_async(storage: object) -> bool:
     return inspect.iscoroutinefunction(getattr(storage, "commit", None))
 
 
+def misses(storage: object, *, accounts: bool) -> tuple[str, ...]:
+    """Return the methods that *storage* lacks for the protocol, and for our *accounts* too."""
+    wanted = METHODS if accounts else _OAUTH_METHODS
+    return tuple(name for name in wanted if not callable(getattr(storage, name, None)))
+
+
 class _Coat:
     """Storage as the shell sees it: every method awaitable, every foreign error a `StorageUnavailable`."""
 
     def __init__(self, storage: object) -> None:
         wrap = _guarded if is_async(storage) else _lifted
-        for name in READS:
+        for name in METHODS:
             method = getattr(storage, name, None)
             if method is not None:
                 setattr(self, name, wrap(method))

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from ..kernel.ports import ClaimsSource, Origin, Signer, SignIn
-from ..kernel.requests import HttpRequest
+from ..kernel.ports import ClaimsSource, Signer
 from ..kernel.shell import Shell
 from .grants.base import AnyGrant
 from .mint.keys import KeyRing
@@ -22,13 +21,3 @@ class OAuth:
     signer: Signer
     grants: Mapping[str, AnyGrant]
     claims: ClaimsSource
-
-
-def origin_of(request: HttpRequest) -> Origin:
-    """Return where *request* came from, for the audit trail."""
-    agent = request.headers.get("user-agent")
-    return Origin(
-        ip_address=request.client_address,
-        user_agent=agent[:512] if agent else None,
-        request_id=request.request_id,
-    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from ..kernel.browser import INTERACTION, transaction_key
 from ..kernel.changes import Put
-from ..kernel.encoding import Digest, digest, equal
+from ..kernel.encoding import Digest, equal
 from ..kernel.moment import Moment, expired
 from ..kernel.ports import InteractionReads
 from ..kernel.problems import Problem
@@ -13,7 +14,6 @@ from ..kernel.records import Interaction
 from ..kernel.requests import Form
 from ..kernel.settings import Settings
 
-KIND = "interaction"
 _KEPT = timedelta(hours=1)
 
 
@@ -21,10 +21,10 @@ def begin(
     form: Form, client_id: str, browser: Digest, settings: Settings, moment: Moment
 ) -> tuple[str, Put]:
     """Return the transaction's secret name and the change that stores the request."""
-    transaction = moment.token(KIND)
+    transaction = moment.token(INTERACTION)
     expires_at = moment.now + timedelta(seconds=settings.interaction_ttl)
     record = Interaction(
-        key=digest(KIND, transaction),
+        key=transaction_key(transaction),
         browser=browser,
         client_id=client_id,
         parameters=tuple(form),
@@ -39,7 +39,7 @@ async def find(
     reads: InteractionReads, transaction: str, browser: Digest | None, moment: Moment
 ) -> Interaction:
     """Return the interaction that *browser* began; raises `Problem`, for a page."""
-    stored = await reads.interaction(digest(KIND, transaction))
+    stored = await reads.interaction(transaction_key(transaction))
     if stored is None or stored.spent is not None or expired(stored.record.expires_at, moment.now):
         raise ended()
     if browser is None or not equal(stored.record.browser, browser):

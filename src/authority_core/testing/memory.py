@@ -36,9 +36,6 @@ from ..kernel.records import (
 K = TypeVar("K")
 V = TypeVar("V")
 
-_Key = tuple[str, object]
-
-
 class MemoryStorage:
     """Storage in dictionaries.
 
@@ -51,7 +48,7 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._records: dict[_Key, object] = {}
+        self._records: dict[str, dict[object, object]] = {}
         self._spent: dict[Digest, tuple[Spent, datetime]] = {}
         self._revoked: dict[tuple[str, str], tuple[datetime, datetime]] = {}
         self._cut_off: dict[tuple[str, str | None], tuple[datetime, datetime]] = {}
@@ -163,7 +160,10 @@ class MemoryStorage:
         """Forget what may be forgotten; return how much."""
         with self._lock:
             return (
-                _forget(self._records, lambda record: getattr(record, "keep_until", None), now)
+                sum(
+                    _forget(table, lambda record: getattr(record, "keep_until", None), now)
+                    for table in self._records.values()
+                )
                 + _forget(self._spent, lambda mark: mark[1], now)
                 + _forget(self._revoked, lambda mark: mark[1], now)
                 + _forget(self._cut_off, lambda mark: mark[1], now)
@@ -177,7 +177,7 @@ class MemoryStorage:
                     raise Conflict
                 spending.add(change.key)
             case Put():
-                if _key(change.record) in self._records:
+                if _key(change.record) in self._table(type(change.record)):
                     raise Conflict
             case Replace() | Remove():
                 self._check_version(change.record)
@@ -189,7 +189,7 @@ class MemoryStorage:
                 assert_never(change)
 
     def _check_version(self, record: Mutable) -> None:
-        known = self._records.get(_key(record))
+        known = self._table(type(record)).get(_key(record))
         if getattr(known, "version", 0) != record.version:
             raise Conflict
 
@@ -213,13 +213,14 @@ class MemoryStorage:
                 if known is None or known[0] < change.at:
                     self._cut_off[change.subject, change.client_id] = (change.at, change.keep_until)
             case Remove():
-                self._records.pop(_key(change.record), None)
+                self._table(type(change.record)).pop(_key(change.record), None)
             case Replace():
-                self._records[_key(change.record)] = evolve(change.record, version=change.record.version + 1)
+                written = evolve(change.record, version=change.record.version + 1)
+                self._table(type(written))[_key(written)] = written
             case Count():
                 self._count(change)
             case Put():
-                self._records[_key(change.record)] = change.record
+                self._table(type(change.record))[_key(change.record)] = change.record
             case _:
                 assert_never(change)
 
@@ -235,12 +236,15 @@ class MemoryStorage:
     # --- helpers -----------------------------------------------------------------------------------------------------
 
     def _get(self, kind: type[V], key: object) -> V | None:
-        found = self._records.get((kind.__name__, key))
+        found = self._table(kind).get(key)
         return found if isinstance(found, kind) else None
+
+    def _table(self, kind: type) -> dict[object, object]:
+        return self._records.setdefault(kind.__name__, {})
 
     def _all(self, kind: type[V]) -> list[V]:
         with self._lock:
-            return [record for record in self._records.values() if isinstance(record, kind)]
+            return [record for record in self._table(kind).values() if isinstance(record, kind)]
 
     def _alive(self, grant: Grant | None) -> Grant | None:
         if grant is None:
@@ -276,10 +280,9 @@ _KEY_NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-def _key(record: object) -> _Key:
-    name = type(record).__name__
-    parts = tuple(getattr(record, part) for part in _KEY_NAMES.get(name, ("key",)))
-    return (name, parts[0] if len(parts) == 1 else parts)
+def _key(record: object) -> object:
+    parts = tuple(getattr(record, part) for part in _KEY_NAMES.get(type(record).__name__, ("key",)))
+    return parts[0] if len(parts) == 1 else parts
 
 
 def _forget(table: dict[K, V], end: Callable[[V], datetime | None], now: datetime) -> int:

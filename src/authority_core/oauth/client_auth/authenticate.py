@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ...kernel.encoding import digest, equal
+from ...kernel.encoding import Digest, digest, equal
 from ...kernel.events import ClientAuthenticationFailed
 from ...kernel.moment import expired
 from ...kernel.ports import Origin
@@ -15,6 +15,7 @@ from ...kernel.shell import Shell
 from .credentials import Credentials, read_credentials, unauthenticated
 
 KIND = "client_secret"
+_NOBODY = Digest(bytes(32))
 METHODS = ("none", "client_secret_basic", "client_secret_post")
 
 
@@ -43,7 +44,7 @@ def verdict(client: Client | None, credentials: Credentials, now: datetime) -> s
     live = [] if client is None else [one for one in client.secrets if not _ended(one.expires_at, now)]
     # At least one comparison, so that an unknown client costs what a wrong secret does.
     proved = False
-    for known in [secret.digest for secret in live] or [bytes(32)]:
+    for known in [secret.digest for secret in live] or [_NOBODY]:
         proved = equal(known, presented) or proved
     if client is None:
         return "unknown client"

@@ -22,11 +22,12 @@ from ...kernel.requests import Form, HttpRequest, parse_body, parse_query
 from ...kernel.responses import Headers, HttpResponse, redirect
 from ...kernel.show import Screen
 from ...kernel.values import join_words
+from ...kernel.shell import origin_of
 from .. import interactions
 from ..authorize.answer import code_answer, error_answer
 from ..authorize.request import AuthorizationRequest, Return, client_id_of, parse_request, proved_return
 from ..authorize.steps import Allow, AskConsent, AskSignIn, Facts, issue_code, next_step
-from ..context import OAuth, origin_of
+from ..context import OAuth
 
 CONSENT_PATH = "/consent"
 LONGEST_POST = 8192

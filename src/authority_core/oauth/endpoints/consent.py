@@ -23,9 +23,9 @@ from ...kernel.requests import HttpRequest, parse_body, parse_query
 from ...kernel.responses import HttpResponse, redirect
 from ...kernel.settings import Settings
 from ...kernel.values import join_words
+from ...kernel.shell import origin_of
 from ..authorize.request import AuthorizationRequest
 from ..authorize.steps import Allow, AskConsent, Facts, next_step, rememberable
-from ..context import origin_of
 from .authorize import Answered, Authorization, resumed
 
 DECISION_PATH = "/authorize/decision"

@@ -9,9 +9,10 @@ from ...kernel.records import Client
 from ...kernel.requests import HttpRequest
 from ...kernel.responses import HttpResponse, json_response
 from ...kernel.values import join_words
+from ...kernel.shell import origin_of
 from ..client_auth.authenticate import authenticate_client
 from ..client_auth.credentials import unauthenticated
-from ..context import OAuth, origin_of
+from ..context import OAuth
 from ..inspect_token import LiveToken, live_token
 from .token import read_post
 

@@ -12,8 +12,9 @@ from ...kernel.problems import Problem
 from ...kernel.records import Client
 from ...kernel.requests import HttpRequest
 from ...kernel.responses import NO_STORE, HttpResponse
+from ...kernel.shell import origin_of
 from ..client_auth.authenticate import authenticate_client
-from ..context import OAuth, origin_of
+from ..context import OAuth
 from ..inspect_token import LiveToken, live_token
 from ..mint.access import GRACE
 from .token import read_post

@@ -13,8 +13,9 @@ from ...kernel.problems import Problem, Refusal
 from ...kernel.records import Client
 from ...kernel.requests import Form, HttpRequest, parse_body
 from ...kernel.responses import HttpResponse, error_response, json_response
+from ...kernel.shell import origin_of
 from ..client_auth.authenticate import authenticate_client
-from ..context import OAuth, origin_of
+from ..context import OAuth
 from ..grants.base import AnyGrant
 from ..mint.tokens import Tokens, seal
 

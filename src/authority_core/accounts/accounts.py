@@ -1,0 +1,77 @@
+"""The accounts wing as a whole: answers who is signed in, gives claims, and lists its routes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from ..kernel.browser import Browsers
+from ..kernel.passwords import Passwords
+from ..kernel.ports import Authentication
+from ..kernel.records import User
+from ..kernel.requests import HttpRequest
+from ..kernel.routes import Route
+from ..kernel.shell import Shell
+from ..kernel.show import Screen
+from .attempts import Attempts
+from .profile import ProfileEndpoint
+from .sessions import Sessions, authentication, may_sign_in
+from .sign_in import SignInEndpoint
+from .sign_out import SignedOutEndpoint, SignOutEndpoint
+
+
+@frozen(eq=False)
+class Accounts:
+    """Implements the `SignIn` and `ClaimsSource` ports with users and sessions from storage."""
+
+    shell: Shell
+    passwords: Passwords
+    screen: Screen
+    browsers: Browsers = field(repr=False)
+
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions."""
+        return Sessions(self.shell)
+
+    async def current(self, request: HttpRequest) -> Authentication | None:
+        """Return who is signed in with this request's session cookie."""
+        found = await self.sessions.current(request)
+        return authentication(*found) if found else None
+
+    def address(self, transaction: str) -> str:
+        """Return the address of the sign-in page for *transaction*."""
+        return f"{self.shell.settings.issuer}/signin?transaction={transaction}"
+
+    async def claims(self, subject: str, wanted: frozenset[str]) -> Mapping[str, object] | None:
+        """Return the *wanted* claims of *subject*, or `None` when the account is gone or may not sign in."""
+        user = await self.shell.storage.user(subject)
+        if user is None or not may_sign_in(user, self.shell.moment().now):
+            return None
+        return {name: value for name, value in known_claims(user).items() if name in wanted and value is not None}
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return this wing's routes."""
+        home = f"{self.shell.settings.issuer}/profile"
+        sign_in = SignInEndpoint(
+            self.sessions, Attempts.of(self.shell), self.passwords, self.screen, self.browsers, home
+        )
+        return (
+            Route("/signin", ("GET", "POST"), sign_in, page=True),
+            Route("/signout", ("GET", "POST"), SignOutEndpoint(self.sessions, self.screen, self.browsers), page=True),
+            Route("/signed-out", ("GET",), SignedOutEndpoint(self.screen), page=True),
+            Route("/profile", ("GET",), ProfileEndpoint(self.sessions, self.screen), page=True),
+        )
+
+
+def known_claims(user: User) -> dict[str, object]:
+    """Return every standard claim of *user* (OpenID Connect Core §5.1)."""
+    claims: dict[str, object] = {
+        "preferred_username": user.username,
+        "updated_at": int(user.updated_at.timestamp()),
+        **user.claims,
+    }
+    if user.email is not None:
+        claims |= {"email": user.email, "email_verified": user.email_verified}
+    return claims

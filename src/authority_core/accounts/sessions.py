@@ -1,0 +1,131 @@
+"""Sessions: a cookie of 256 random bits, its digest in storage, idle and absolute ends decided on use."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from attrs import evolve, frozen
+
+from ..kernel.changes import Change, Conflict, Replace, Revoke
+from ..kernel.encoding import digest
+from ..kernel.identity import person
+from ..kernel.moment import Moment, expired
+from ..kernel.ports import Authentication
+from ..kernel.records import Session, User
+from ..kernel.requests import HttpRequest, cookie
+from ..kernel.responses import Headers, set_cookie
+from ..kernel.settings import Settings
+from ..kernel.shell import Shell
+
+KIND = "session"
+_KEPT = timedelta(days=30)
+
+
+@frozen(eq=False)
+class Sessions:
+    """Reads, makes and ends sessions."""
+
+    shell: Shell
+
+    @property
+    def cookie_name(self) -> str:
+        """The cookie's name; `__Host-` ties it to this very host under https."""
+        settings = self.shell.settings
+        return ("__Host-" if settings.secure else "") + settings.session_key
+
+    async def current(self, request: HttpRequest) -> tuple[Session, User] | None:
+        """Return the live session of *request* and its user, who may sign in; `None` for nobody."""
+        secret = cookie(request, self.cookie_name)
+        if secret is None or len(secret) != 43:
+            return None
+        session = await self.shell.storage.session(digest(KIND, secret))
+        now = self.shell.moment().now
+        if session is None or ended(session, self.shell.settings, now):
+            return None
+        user = await self.shell.storage.user(session.user_id)
+        if user is None or not may_sign_in(user, now):
+            return None
+        return await self._touched(session, now), user
+
+    async def _touched(self, session: Session, now: datetime) -> Session:
+        pause = timedelta(seconds=self.shell.settings.session_touch_seconds)
+        if now < session.last_activity + pause:
+            return session
+        touched = evolve(session, last_activity=now)
+        try:
+            await self.shell.storage.commit([Replace(evolve(touched, revoked_at=None))])
+        except Conflict:
+            return session  # another request of this browser did it
+        return evolve(touched, version=session.version + 1)
+
+    def opened(
+        self, user: User, previous: Session | None, request: HttpRequest, moment: Moment, *, remember: bool
+    ) -> tuple[Session, tuple[Change, ...], Headers]:
+        """Return the session of a sign-in that just succeeded, the changes that make it, and its cookie.
+
+        The cookie is always new, so that none that was planted before lives on. The same person's session goes on
+        under its `sid`; another person's is ended.
+        """
+        settings = self.shell.settings
+        secret = moment.token(KIND)
+        ends = moment.now + timedelta(days=settings.session_duration_days)
+        goes_on = previous is not None and previous.user_id == user.user_id
+        session = Session(
+            session_id=previous.session_id if previous and goes_on else moment.identifier("session"),
+            key=digest(KIND, secret),
+            user_id=user.user_id,
+            auth_time=moment.now,
+            acr="urn:authority:acr:password",
+            amr=("pwd",),
+            created_at=previous.created_at if previous and goes_on else moment.now,
+            last_activity=moment.now,
+            expires_at=ends,
+            remember=remember,
+            ip_address=request.client_address,
+            user_agent=(request.headers.get("user-agent") or "")[:512] or None,
+            keep_until=ends + _KEPT,
+            version=previous.version if previous and goes_on else 0,
+        )
+        changes: tuple[Change, ...] = (Replace(session),)
+        if previous is not None and not goes_on:
+            changes += (self.ended_by(previous, moment, "another person signed in"),)
+        max_age = settings.session_duration_days * 86400 if remember else None
+        return session, changes, (set_cookie(self.cookie_name, secret, secure=settings.secure, max_age=max_age),)
+
+    def ended_by(self, session: Session, moment: Moment, reason: str) -> Change:
+        """Return the change that ends *session* and, with `revoke_tokens_on_session_end`, its grants."""
+        kept = moment.now + timedelta(seconds=self.shell.settings.refresh_token_absolute_ttl) + _KEPT
+        return Revoke("session", session.session_id, moment.now, max(kept, session.keep_until), reason)
+
+    def forget_cookie(self) -> Headers:
+        """Return the header that removes the cookie."""
+        return (set_cookie(self.cookie_name, "", secure=self.shell.settings.secure, max_age=0),)
+
+
+def ended(session: Session, settings: Settings, now: datetime) -> bool:
+    """Tell whether *session* is over: revoked, at its absolute end, or idle for too long. Lowered limits apply at once."""
+    if session.revoked_at is not None or expired(session.expires_at, now):
+        return True
+    if expired(session.auth_time + timedelta(days=settings.session_duration_days), now):
+        return True
+    idle = timedelta(minutes=settings.idle_timeout_minutes)
+    return bool(idle) and expired(session.last_activity + idle, now)
+
+
+def may_sign_in(user: User, now: datetime) -> bool:
+    """Tell whether *user* is active and not locked."""
+    if not user.active:
+        return False
+    return user.locked_at is None or (user.unlock_at is not None and expired(user.unlock_at, now))
+
+
+def authentication(session: Session, user: User) -> Authentication:
+    """Return who is signed in, how, and when."""
+    return Authentication(
+        subject=user.user_id,
+        auth_time=session.auth_time,
+        acr=session.acr,
+        amr=session.amr,
+        person=person(user),
+        session_id=session.session_id,
+    )

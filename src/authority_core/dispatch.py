@@ -1,0 +1,82 @@
+"""Dispatch: from a path to its endpoint, and from every refusal and failure to its answer.
+
+Protection hangs on the handler, not on a pattern: a path is matched exactly or not at all.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from .kernel.changes import StorageUnavailable
+from .kernel.ports import Busy
+from .kernel.problems import Problem, Refusal, refuse
+from .kernel.requests import HttpRequest
+from .kernel.responses import Headers, HttpResponse, error_response
+from .kernel.routes import Route
+from .kernel.show import Screen
+from .static import PREFIX, StaticFiles
+
+logger = logging.getLogger("authority")
+
+_RETRY: Headers = (("retry-after", "5"),)
+_CORS: Headers = (
+    ("access-control-allow-origin", "*"),
+    ("access-control-expose-headers", "WWW-Authenticate, Retry-After"),
+)
+_PREFLIGHT: Headers = (
+    ("access-control-allow-headers", "Authorization, Content-Type, DPoP"),
+    ("access-control-max-age", "3600"),
+)
+
+
+class Dispatch:
+    """Answers requests from a table of routes."""
+
+    def __init__(self, routes: Sequence[Route], static: StaticFiles, screen: Screen) -> None:
+        self._routes = {route.path: route for route in routes}
+        self._static = static
+        self._screen = screen
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer *request*; every refusal and failure becomes its specified answer."""
+        route = self._routes.get(request.path)
+        if route is None:
+            if request.path.startswith(PREFIX):
+                return self._static(request)
+            return self._screen.error(request, refuse("not_found", "There is nothing here."))
+        if request.method not in route.methods:
+            return self._other_method(request, route)
+        response = await self._answered(request, route)
+        if route.cors and "origin" in request.headers and response.header("access-control-allow-origin") is None:
+            return HttpResponse(response.status, response.headers + _CORS, response.body)
+        return response
+
+    async def _answered(self, request: HttpRequest, route: Route) -> HttpResponse:
+        try:
+            return await route.endpoint(request)
+        except Problem as problem:
+            return self._refusal(request, route, problem.refusal, problem.headers)
+        except (StorageUnavailable, Busy) as error:
+            logger.error("%s: %s", type(error).__name__, error, exc_info=error.__cause__, extra=_about(request, route))
+            refusal = refuse("temporarily_unavailable", "The server cannot answer right now; nothing was changed.")
+            return self._refusal(request, route, refusal, _RETRY)
+        except Exception:
+            logger.exception("an endpoint failed", extra=_about(request, route))
+            return self._refusal(request, route, refuse("server_error", "The server failed."), ())
+
+    def _refusal(self, request: HttpRequest, route: Route, refusal: Refusal, headers: Headers) -> HttpResponse:
+        if route.page:
+            return self._screen.error(request, refusal, headers)
+        return error_response(refusal, headers)
+
+    def _other_method(self, request: HttpRequest, route: Route) -> HttpResponse:
+        if request.method == "OPTIONS" and route.cors:
+            methods = ("access-control-allow-methods", ", ".join(route.methods))
+            return HttpResponse(204, (*_CORS, *_PREFLIGHT, methods))
+        allow = ("allow", ", ".join((*route.methods, "HEAD") if "GET" in route.methods else route.methods))
+        return self._refusal(request, route, refuse("method_not_allowed", "The method is not allowed."), (allow,))
+
+
+def _about(request: HttpRequest, route: Route) -> dict[str, object]:
+    return {"request_id": request.request_id, "route": route.path}

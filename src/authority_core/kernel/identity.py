@@ -1,0 +1,35 @@
+"""What an account is called: one canonical form of user names and e-mail addresses."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from .pages import Person
+from .records import User
+
+LONGEST = 320
+_USERNAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,255}\Z")
+
+
+def canonical(identifier: str) -> str:
+    """Return the form in which identifiers are compared: trimmed, NFC, lower case."""
+    return unicodedata.normalize("NFC", identifier.strip()).lower()
+
+
+def username_fault(username: str) -> str | None:
+    """Return why *username* will not do."""
+    return None if _USERNAME.match(username) else "A user name has 1 to 64 letters, digits, _ or -."
+
+
+def email_fault(email: str) -> str | None:
+    """Return why *email* will not do."""
+    return None if _EMAIL.match(email) and len(email) <= LONGEST else "This is not an e-mail address."
+
+
+def person(user: User) -> Person:
+    """Return *user* as pages show people."""
+    name = user.claims.get("name")
+    shown = name if isinstance(name, str) and name else user.username or user.email or user.user_id
+    return Person(display_name=shown, username=user.username, email=user.email)

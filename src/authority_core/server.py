@@ -1,0 +1,157 @@
+"""Composition: settings, storage and ports become routes as data. No logic of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from .accounts.accounts import Accounts
+from .dispatch import Dispatch
+from .kernel.browser import Browsers
+from .kernel.moment import MomentSource, system_moment
+from .kernel.passwords import Passwords
+from .kernel.ports import ClaimsSource, Listener, Offload, Pages, Signer, SignIn
+from .kernel.problems import ConfigurationError
+from .kernel.requests import HttpRequest
+from .kernel.responses import HttpResponse
+from .kernel.routes import Route
+from .kernel.settings import Settings
+from .kernel.shell import Shell
+from .kernel.show import Screen
+from .kernel.sync import coat, is_async, misses
+from .kernel.vault import Vault
+from .landing import LandingEndpoint
+from .oauth.context import OAuth
+from .oauth.grants.authorization_code import AuthorizationCodeGrant
+from .oauth.grants.base import AnyGrant
+from .oauth.grants.client_credentials import ClientCredentials
+from .oauth.grants.refresh_token import RefreshTokenGrant
+from .oauth.mint.keys import KeyRing
+from .oauth.routes import oauth_routes
+from .static import StaticFiles
+
+T = TypeVar("T")
+
+
+class _WhereSlowWorkRuns:
+    """The `Offload` port until an adapter says where slow work belongs: in place."""
+
+    def __init__(self) -> None:
+        self.offload: Offload | None = None
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        return work() if self.offload is None else await self.offload(work)
+
+
+def built_in_grants() -> tuple[AnyGrant, ...]:
+    """Return the grants a server has unless told otherwise."""
+    return (AuthorizationCodeGrant(), RefreshTokenGrant(), ClientCredentials())
+
+
+class Authority:
+    """An authorization server and OpenID provider for one issuer, ready for an adapter.
+
+    Args:
+        settings: How it behaves.
+        storage: Where it keeps things: anything that implements the protocols of `authority_core.kernel.ports`, all
+            methods synchronous or all asynchronous. Without *sign_in* it needs all of `Storage`, with it
+            `OAuthStorage` is enough.
+        sign_in: Who is signed in, for an application with users of its own; our accounts when absent.
+        claims: Claims about people; needed together with *sign_in*.
+        pages: Renders pages; `authority_pages.JinjaPages()` when absent.
+        grants: The grants to offer, built-in and your own; `built_in_grants()` when absent.
+        signer: Signs tokens instead of the keys in storage, such as a KMS.
+        listeners: Hear of every event after it is committed.
+        moment: Source of time and chance; leave it alone outside tests.
+
+    Raises:
+        ConfigurationError: Parts that do not fit together, every one at once.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: object,
+        *,
+        sign_in: SignIn | None = None,
+        claims: ClaimsSource | None = None,
+        pages: Pages | None = None,
+        grants: Iterable[AnyGrant] | None = None,
+        signer: Signer | None = None,
+        listeners: Sequence[Listener] = (),
+        moment: MomentSource = system_moment,
+    ) -> None:
+        _check_parts(storage, sign_in, claims)
+        self.settings = settings
+        self.storage = storage
+        self._slow = _WhereSlowWorkRuns()
+        self.shell = Shell(settings, coat(storage), moment, tuple(listeners))
+        self.browsers = Browsers.from_settings(settings)
+        self.passwords = Passwords(settings, self._slow)
+        self._pages = pages
+        self.screen = Screen.from_settings(settings, self._renderer)
+        self.keys = KeyRing(self.shell, Vault.from_settings(settings), self._slow, _algorithms(settings))
+        self.accounts = None if sign_in else Accounts(self.shell, self.passwords, self.screen, self.browsers)
+        people = sign_in or self.accounts
+        source = claims or self.accounts
+        if people is None or source is None:
+            raise ConfigurationError(["sign_in needs claims: who is there, and what is known of them."])
+        self.oauth = OAuth(self.shell, self.keys, signer or self.keys, _by_name(grants), source)
+        routes = oauth_routes(self.oauth, people, self.screen, self.browsers)
+        routes += (Route("/", ("GET",), LandingEndpoint(self.screen, people, self.accounts is not None), page=True),)
+        if self.accounts is not None:
+            routes += self.accounts.routes()
+        self.routes: tuple[Route, ...] = routes
+        self._dispatch = Dispatch(routes, StaticFiles(self.screen), self.screen)
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether the storage is asynchronous."""
+        return is_async(self.storage)
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        """Answer *request*; never raises for what a request or storage does."""
+        return await self._dispatch(request)
+
+    async def start(self) -> None:
+        """Make sure that signing keys exist, so that the first request need not wait for them."""
+        await self.keys.start()
+
+    def run_slow_work_in(self, offload: Offload) -> None:
+        """Say where password hashing and key generation run; adapters call this once."""
+        self._slow.offload = offload
+
+    def _renderer(self) -> Pages:
+        if self._pages is None:
+            try:
+                from authority_pages import JinjaPages
+            except ImportError as error:
+                raise ConfigurationError(
+                    ["Pages need the extra: pip install 'authority-idp[pages]', or give Authority(pages=…) your own."]
+                ) from error
+            self._pages = JinjaPages()
+        return self._pages
+
+
+def _by_name(grants: Iterable[AnyGrant] | None) -> Mapping[str, AnyGrant]:
+    chosen = built_in_grants() if grants is None else tuple(grants)
+    names = [grant.name for grant in chosen]
+    if len(set(names)) != len(names):
+        raise ConfigurationError([f"Two grants have the name {name!r}." for name in {n for n in names if names.count(n) > 1}])
+    return dict(zip(names, chosen, strict=True))
+
+
+def _algorithms(settings: Settings) -> tuple[str, ...]:
+    # RS256 is always there: OpenID Connect Core §15.1 makes it mandatory for ID tokens.
+    return tuple(dict.fromkeys((settings.jwt_algorithm, settings.access_token_algorithm, "RS256")))
+
+
+def _check_parts(storage: object, sign_in: SignIn | None, claims: ClaimsSource | None) -> None:
+    faults = []
+    missing = misses(storage, accounts=sign_in is None)
+    if missing:
+        faults.append(f"{type(storage).__name__} lacks {', '.join(missing)}: see authority_core.kernel.ports.")
+    if (sign_in is None) != (claims is None):
+        faults.append("Give sign_in and claims together: who is there, and what is known of them.")
+    if faults:
+        raise ConfigurationError(faults)
