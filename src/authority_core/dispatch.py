@@ -37,6 +37,7 @@ class Dispatch:
         self._routes = {route.path: route for route in routes}
         self._static = static
         self._screen = screen
+        self._longest = screen.settings.max_request_bytes
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer *request*; every refusal and failure becomes its specified answer."""
@@ -47,6 +48,8 @@ class Dispatch:
             return self._screen.error(request, refuse("not_found", "There is nothing here."))
         if request.method not in route.methods:
             return self._other_method(request, route)
+        if len(request.body) > self._longest:
+            return self._refusal(request, route, refuse("request_too_large", "The request is too large."), ())
         response = await self._answered(request, route)
         if route.cors and "origin" in request.headers and response.header("access-control-allow-origin") is None:
             return HttpResponse(response.status, response.headers + _CORS, response.body)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from .accounts.accounts import Accounts
 from .dispatch import Dispatch
+from .kernel.addresses import client_address, networks, trusts
 from .kernel.browser import Browsers
-from .kernel.moment import MomentSource, system_moment
+from .kernel.moment import MomentSource, entropy, system_moment
 from .kernel.passwords import Passwords
 from .kernel.ports import ClaimsSource, Listener, Offload, Pages, Signer, SignIn
 from .kernel.problems import ConfigurationError
@@ -28,9 +30,11 @@ from .oauth.grants.client_credentials import ClientCredentials
 from .oauth.grants.refresh_token import RefreshTokenGrant
 from .oauth.mint.keys import KeyRing
 from .oauth.routes import oauth_routes
-from .static import StaticFiles
+from .static import PREFIX, StaticFiles
 
 T = TypeVar("T")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 
 
 class _WhereSlowWorkRuns:
@@ -102,6 +106,8 @@ class Authority:
         if self.accounts is not None:
             routes += self.accounts.routes()
         self.routes: tuple[Route, ...] = routes
+        self._paths = frozenset(route.path for route in routes)
+        self._trusted = networks(settings.trusted_proxies)
         self._dispatch = Dispatch(routes, StaticFiles(self.screen), self.screen)
 
     @property
@@ -112,6 +118,35 @@ class Authority:
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer *request*; never raises for what a request or storage does."""
         return await self._dispatch(request)
+
+    def receive(
+        self, method: str, path: str, query: bytes, headers: Mapping[str, str], body: bytes, peer: str | None
+    ) -> HttpRequest:
+        """Return the request that an adapter has read, with its client's address and its id.
+
+        *headers* have lower-case names; *path* is relative to the mount; *peer* is the socket's address. Adapters read
+        at most one byte more of the body than `max_request_bytes`; longer ones are refused by `handle`.
+        """
+        address, request_id = peer, None
+        if self._trusted:
+            address = client_address(peer, headers.get("x-forwarded-for"), self._trusted)
+            if trusts(peer, self._trusted):
+                request_id = headers.get("x-request-id")
+        if request_id is None or not _REQUEST_ID.match(request_id):
+            request_id = entropy(8).hex()
+        return HttpRequest(
+            method=method,
+            path=path,
+            query=query,
+            headers=headers,
+            body=body,
+            client_address=address,
+            request_id=request_id,
+        )
+
+    def serves(self, path: str) -> bool:
+        """Tell whether *path* is one of ours, for hosts that put us beside routes of their own."""
+        return path in self._paths or (path.startswith(PREFIX) and self.screen.pages.asset(path[len(PREFIX) :]) is not None)
 
     async def start(self) -> None:
         """Make sure that signing keys exist, so that the first request need not wait for them."""

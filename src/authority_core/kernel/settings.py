@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import attrs
 from attrs import field, frozen
 
+from .addresses import networks
 from .problems import ConfigurationError
 from .values import Secret
 
@@ -345,6 +346,10 @@ def _faults(settings: Settings) -> list[str]:
         faults.append("primary_color must be six hexadecimal digits after #, such as #7c3aed.")
     if not _COOKIE_NAME.match(settings.session_key):
         faults.append("session_key must be letters, digits, - and _.")
+    try:
+        networks(settings.trusted_proxies)
+    except ValueError:
+        faults.append("trusted_proxies must be addresses or networks, such as 10.0.0.0/8.")
     faults.extend(_combination_faults(settings))
     return faults
 

@@ -1,0 +1,130 @@
+"""The ASGI application: translates a request into values, awaits the core, translates the answer back.
+
+Mount it under any prefix that the issuer's address has too. A mounted application's own lifespan is never run by its
+host, so compose `lifespan(authority)` into yours; forgotten, everything starts with the first request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from authority_core import Authority, ConfigurationError, HttpRequest, HttpResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .threads import BoundedThreads
+
+_COLOUR = (
+    "The Starlette adapter needs asynchronous storage, and {name} is synchronous: use its asynchronous sister "
+    "(such as AsyncSqlStorage), or authority_starlette.in_threads(storage)."
+)
+
+
+def asgi_app(authority: Authority) -> ASGIApp:
+    """Return *authority* as an ASGI application.
+
+    Raises:
+        ConfigurationError: Its storage would block the event loop.
+    """
+    if not authority.asynchronous and not getattr(authority.storage, "never_blocks", False):
+        raise ConfigurationError([_COLOUR.format(name=type(authority.storage).__name__)])
+    settings = authority.settings
+    authority.run_slow_work_in(BoundedThreads(settings.password_workers, settings.password_queue))
+    return _Application(authority)
+
+
+@asynccontextmanager
+async def lifespan(authority: Authority) -> AsyncIterator[None]:
+    """Prepare *authority* before the first request: signing keys exist and are loaded."""
+    await authority.start()
+    yield
+
+
+class _Application:
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self._longest = authority.settings.max_request_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            request = await self._read(scope, receive)
+            head = request.method == "HEAD"
+            response = await self._authority.handle(_as_get(request) if head else request)
+            await _write(response, request.request_id, send, without_body=head)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _read(self, scope: Scope, receive: Receive) -> HttpRequest:
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in scope["headers"]:
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            if name in headers:
+                value = headers[name] + ("; " if name == "cookie" else ", ") + value
+            headers[name] = value
+        body = b""
+        if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+            body = await self._body(receive)
+        client = scope.get("client")
+        return self._authority.receive(
+            scope["method"], _path(scope), scope["query_string"], headers, body, client[0] if client else None
+        )
+
+    async def _body(self, receive: Receive) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while size <= self._longest:
+            message = await receive()
+            if message["type"] != "http.request":
+                break
+            part = message.get("body", b"")
+            parts.append(part)
+            size += len(part)
+            if not message.get("more_body", False):
+                break
+        return b"".join(parts)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                try:
+                    await self._authority.start()
+                except Exception as error:
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    return
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def _path(scope: MutableMapping[str, Any]) -> str:
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    if root and path.startswith(root):
+        path = path[len(root) :]
+    return path if path.startswith("/") else "/" + path
+
+
+def _as_get(request: HttpRequest) -> HttpRequest:
+    return HttpRequest(
+        method="GET",
+        path=request.path,
+        query=request.query,
+        headers=request.headers,
+        client_address=request.client_address,
+        request_id=request.request_id,
+    )
+
+
+async def _write(response: HttpResponse, request_id: str | None, send: Send, *, without_body: bool) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    if response.status not in (204, 304):
+        headers.append((b"content-length", str(len(response.body)).encode("ascii")))
+    if request_id is not None:
+        headers.append((b"x-request-id", request_id.encode("ascii")))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if without_body else response.body})
