@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
 VENV ?= .venv
-BIN := $(abspath $(VENV))/bin
+BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO ?=
 
@@ -21,10 +21,10 @@ help:
 	@echo 'make clean   take away what the others made'
 
 demo: $(VENV)/.installed
-	@$(BIN)/authority demo $(DEMO)
+	@exec $(BIN)/authority demo $(DEMO)
 
 test: $(VENV)/.installed-dev
-	@PATH="$(BIN):$$PATH" $(BIN)/nox --no-venv -s lint types imports tests
+	@PATH="$$(cd $(BIN) && pwd):$$PATH" nox --no-venv -s lint types imports tests
 
 docs: $(VENV)/.installed-dev
 	@$(BIN)/nox -s docs

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import tomllib
 from pathlib import Path
 
 import nox
@@ -19,7 +18,6 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def prepare(session: nox.Session, *groups: str) -> None:
@@ -175,7 +173,7 @@ def packaging(session: nox.Session) -> None:
             python = str(place / "bin/python")
             session.run(python, "-m", "pip", "install", "--quiet", requirement, external=True)
             with session.chdir(out):  # away from the sources
-                session.run(python, check, place.name, PROJECT["project"]["version"], external=True)
+                session.run(python, check, place.name, external=True)
         session.run(str(full / "bin/authority"), "--help", external=True)
 
 

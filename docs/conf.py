@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-import tomllib
+from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
-PROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 project = "Authority for Python"
 author = "The Authority for Python authors"
 copyright = author  # noqa: A001 - the name that Sphinx reads
-version = release = PROJECT["version"]
+version = release = metadata.version("authority-idp")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "generated"]
 source_suffix = {".md": "markdown"}

@@ -1,4 +1,4 @@
-"""A Sphinx directive that puts a table of `tables.py` into a page: a fence named `{generated}` with `settings`,
+"""A Sphinx directive that puts a list of `tables.py` into a page: a fence named `{generated}` with `settings`,
 `events` or `errors`."""
 
 from __future__ import annotations
@@ -14,20 +14,18 @@ logger = logging.getLogger(__name__)
 
 
 class Generated(SphinxDirective):
-    """Parse the lines of a table as part of the page."""
+    """Parse the lines as part of the page."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return the nodes of the table named by the argument."""
+        """Return the nodes of the list named by the argument."""
         name = self.arguments[0]
         if name == "errors" and (missing := missing_meanings()):
             logger.warning("docs/_ext/meanings.py lacks a sentence for: %s", ", ".join(missing))
         holder = nodes.section()
         holder.document = self.state.document
         self.state.nested_parse(StringList(TABLES[name](), source=f"<generated {name}>"), 0, holder, match_titles=True)
-        for table in holder.findall(nodes.table):
-            table["classes"].append("generated")
         return holder.children
 
 

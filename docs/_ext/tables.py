@@ -1,4 +1,4 @@
-"""The tables of the reference, as Markdown, from the library's own catalogues. Knows nothing of Sphinx."""
+"""The lists and tables of the reference, as Markdown, from the library's own catalogues. Knows nothing of Sphinx."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     return lines + ["| " + " | ".join(map(_cell, row)) + " |" for row in rows] + [""]
 
 
+def _entry(term: str, meaning: str, facts: list[str]) -> list[str]:
+    """Return one entry of a list of definitions: what it means, and below it the facts in a line."""
+    return [term, f": {_cell(meaning)}", "", "  " + " · ".join(fact for fact in facts if fact), ""]
+
+
 # --- settings --------------------------------------------------------------------------------------------------------
 
 
@@ -40,10 +45,10 @@ def _chapters() -> dict[str, str]:
 
 def _default(attribute: attrs.Attribute) -> str:
     if attribute.default is attrs.NOTHING:
-        return "**required**"
+        return "required"
     if attribute.name in SECRETS or isinstance(attribute.default, Secret):
-        return "none"
-    return _value(attribute.default)
+        return "no default"
+    return f"default {_value(attribute.default)}"
 
 
 def _value(value: object) -> str:
@@ -59,30 +64,20 @@ def _value(value: object) -> str:
 def _range(attribute: attrs.Attribute) -> str:
     rule = attribute.metadata
     if "low" in rule:
-        return f"{rule['low']} – {rule['high']}"
+        return f"from {rule['low']} to {rule['high']}"
     if "options" in rule:
-        return " ".join(f"`{option}`" for option in rule["options"])
-    if isinstance(attribute.default, bool):
-        return "`true` `false`"
+        return "one of " + " ".join(f"`{option}`" for option in rule["options"])
     return ""
 
 
 def settings() -> list[str]:
-    """Return one table a chapter: name, variable, default, range, meaning."""
-    chapters, tables = _chapters(), {}
+    """Return the settings by chapter: meaning, variable, default, range."""
+    chapters, entries = _chapters(), {}
     for attribute in attrs.fields(Settings):
-        row = (
-            f"`{attribute.name}`",
-            f"`{PREFIX}{attribute.name.upper()}`",
-            _default(attribute),
-            _range(attribute),
-            attribute.metadata.get("doc", ""),
-        )
-        tables.setdefault(chapters.get(attribute.name, "Further"), []).append(row)
-    lines = []
-    for chapter, rows in tables.items():
-        lines += [f"## {chapter}", "", *_table(("Setting", "Variable", "Default", "Range", "Meaning"), rows)]
-    return lines
+        facts = [f"`{PREFIX}{attribute.name.upper()}`", _default(attribute), _range(attribute)]
+        entry = _entry(f"`{attribute.name}`", attribute.metadata.get("doc", ""), facts)
+        entries.setdefault(chapters.get(attribute.name, "Further"), []).extend(entry)
+    return [line for chapter, lines in entries.items() for line in (f"## {chapter}", "", *lines)]
 
 
 # --- events ----------------------------------------------------------------------------------------------------------
@@ -95,11 +90,12 @@ def _meaning(event: type[events.Event]) -> str:
 def event_catalogue() -> list[str]:
     """Return the catalogue of events by name."""
     common = {attribute.name for attribute in attrs.fields(events.Event)}
-    rows = []
+    lines = []
     for event in events.CATALOGUE:
         own = " ".join(f"`{a.name}`" for a in attrs.fields(event) if a.name not in common)
-        rows.append((f"`{event.name}`", f"`{event.__name__}`", event.severity, event.level, own, _meaning(event)))
-    return _table(("Event", "Class", "Severity", "Recorded from", "Its own fields", "When"), rows)
+        facts = [f"`{event.__name__}`", event.severity, f"recorded from `{event.level}`", own and f"tells {own}"]
+        lines += _entry(f"`{event.name}`", _meaning(event), facts)
+    return lines
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Run by the packaging session where nothing but the wheel is installed: `installed.py bare|full VERSION`.
+"""Run by the packaging session where nothing but the wheel is installed: `installed.py bare|full`.
 
 *full* has every extra and imports every module. *bare* has none: the core imports, and a package whose extra is
 missing says in one sentence which line installs it.
@@ -27,10 +27,11 @@ def everything(package: str) -> list[str]:
     return names
 
 
-def main(environment: str, version: str) -> None:
+def main(environment: str) -> None:
     """Check the distribution; raises `SystemExit` with what is wrong."""
-    if metadata.version("authority-idp") != version:
-        raise SystemExit(f"the wheel says {metadata.version('authority-idp')}, the project {version}")
+    told, written = metadata.version("authority-idp"), importlib.import_module("authority_core").__version__
+    if told != written:
+        raise SystemExit(f"the wheel says {told}, the package {written}")
     for package in PACKAGES:
         where = Path(importlib.util.find_spec(package).origin)
         if "site-packages" not in where.parts:

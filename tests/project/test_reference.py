@@ -23,28 +23,45 @@ def tables(monkeypatch: pytest.MonkeyPatch):
         sys.modules.pop(name, None)
 
 
-def test_every_setting_is_explained(tables):
-    """Each has a row with its variable and a meaning."""
-    rows = {row.split("`")[1]: row for row in tables.settings() if row.startswith("| `")}
+def entries(lines: list[str]) -> dict[str, tuple[str, str]]:
+    """Return meaning and facts by term."""
+    return {
+        line.strip("`"): (lines[number + 1].removeprefix(": "), lines[number + 3].strip())
+        for number, line in enumerate(lines)
+        if line.startswith("`")
+    }
 
-    assert set(rows) == {attribute.name for attribute in attrs.fields(Settings)}
-    assert [name for name, row in rows.items() if f"`AUTHORITY_{name.upper()}`" not in row] == []
-    assert [name for name, row in rows.items() if row.split("|")[-2].strip() == "–"] == []
+
+def test_every_setting_is_explained(tables):
+    """Each has its variable and a meaning."""
+    found = entries(tables.settings())
+
+    assert list(found) == [attribute.name for attribute in attrs.fields(Settings)]
+    assert [name for name, (_, facts) in found.items() if f"`AUTHORITY_{name.upper()}`" not in facts] == []
+    assert [name for name, (meaning, _) in found.items() if len(meaning) < 10] == []
+
+
+def test_defaults_and_ranges_are_told(tables):
+    """What holds when nothing is set, and how far it may go."""
+    facts = entries(tables.settings())["code_ttl"][1]
+
+    assert facts == "`AUTHORITY_CODE_TTL` · default `60` · from 10 to 600"
 
 
 def test_secrets_have_no_default_to_show(tables):
-    """The table offers no key to copy."""
-    rows = [row for row in tables.settings() if row.startswith("| `secret_key")]
+    """The list offers no key to copy."""
+    found = entries(tables.settings())
 
-    assert [row.split("|")[3].strip() for row in rows] == ["**required**", "none"]
+    assert found["secret_key"][1] == "`AUTHORITY_SECRET_KEY` · required"
+    assert found["secret_key_previous"][1] == "`AUTHORITY_SECRET_KEY_PREVIOUS` · no default"
 
 
 def test_every_event_is_explained(tables):
-    """Each has a row with a meaning."""
-    rows = [row for row in tables.event_catalogue() if row.startswith("| `")]
+    """Each has its class, its severity and a meaning."""
+    found = entries(tables.event_catalogue())
 
-    assert [row.split("`")[1] for row in rows] == [event.name for event in CATALOGUE]
-    assert [row for row in rows if row.split("|")[-2].strip() == "–"] == []
+    assert list(found) == [event.name for event in CATALOGUE]
+    assert [name for name, (meaning, _) in found.items() if len(meaning) < 10] == []
 
 
 def test_every_error_is_explained(tables):
