@@ -35,13 +35,14 @@ def micros(moment: datetime) -> int:
 
 def moment_of(value: int) -> datetime:
     """Return the instant *value* microseconds after the epoch, in UTC."""
-    return _EPOCH + timedelta(microseconds=value)
+    return _EPOCH + timedelta(0, 0, value)
 
 
 def earliest(*values: int | None) -> datetime | None:
     """Return the first instant among *values*, or `None` when there is none."""
-    known = [value for value in values if value is not None]
-    return moment_of(min(known)) if known else None
+    if values.count(None) == len(values):
+        return None
+    return moment_of(min(value for value in values if value is not None))
 
 
 def canonical(identifier: str | None) -> str | None:
@@ -58,7 +59,10 @@ def storable(text: str) -> bool:
 
 @frozen
 class Kind:
-    """A column's type, and the two ways through it. `None` for a way means that the value passes unchanged."""
+    """A column's type, and the two ways through it, which `None` (NULL) never takes.
+
+    `None` for a way means that every value passes unchanged.
+    """
 
     type: TypeEngine[Any]
     write: Callable[[Any], Any] | None = None
@@ -66,19 +70,9 @@ class Kind:
     nullable: bool = False
 
 
-def _unless_none(way: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
-    if way is None:
-        return None
-
-    def guarded(value: Any) -> Any:
-        return None if value is None else way(value)
-
-    return guarded
-
-
 def optional(kind: Kind) -> Kind:
     """Return *kind* with `None` allowed, stored as NULL."""
-    return evolve(kind, write=_unless_none(kind.write), read=_unless_none(kind.read), nullable=True)
+    return evolve(kind, nullable=True)
 
 
 def _digest(value: Digest) -> bytes:

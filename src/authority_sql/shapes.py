@@ -48,14 +48,16 @@ class Shape(Generic[R]):
         self._values = attrgetter(*self.fields)
         self._key_values = attrgetter(*key)
         self._writers = [(at, kind.write) for at, kind in enumerate(kinds.values()) if kind.write is not None]
-        self._readers = [(at, kind.read) for at, kind in enumerate(kinds.values()) if kind.read is not None]
+        self._readers = [(name, kind.read) for name, kind in kinds.items() if kind.read is not None]
         self._single = len(key) == 1
 
     def encode(self, record: R) -> tuple[Any, ...]:
         """Return the values of all columns, in order."""
         values = list(self._values(record))
         for at, write in self._writers:
-            values[at] = write(values[at])
+            value = values[at]
+            if value is not None:
+                values[at] = write(value)
         return tuple(values)
 
     def key_of(self, record: R) -> tuple[Any, ...]:
@@ -64,10 +66,12 @@ class Shape(Generic[R]):
 
     def decode(self, row: Row, start: int = 0, **computed: object) -> R:
         """Return the record whose columns begin at *start* of *row*, with what the read has *computed*."""
-        values = list(row[start : start + self.width])
-        for at, read in self._readers:
-            values[at] = read(values[at])
-        return self.record(**dict(zip(self.fields, values, strict=True)), **computed)
+        values = dict(zip(self.fields, row[start : start + self.width], strict=True))
+        for name, read in self._readers:
+            value = values[name]
+            if value is not None:
+                values[name] = read(value)
+        return self.record(**values, **computed)
 
 
 CLIENT = Shape(r.Client, "clients", ("client_id",), {
