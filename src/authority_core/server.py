@@ -120,11 +120,19 @@ class Authority:
         return await self._dispatch(request)
 
     def receive(
-        self, method: str, path: str, query: bytes, headers: Mapping[str, str], body: bytes, peer: str | None
+        self,
+        method: str,
+        path: str,
+        query: bytes,
+        headers: Mapping[str, str],
+        body: bytes,
+        peer: str | None,
+        native: object = None,
     ) -> HttpRequest:
         """Return the request that an adapter has read, with its client's address and its id.
 
-        *headers* have lower-case names; *path* is relative to the mount; *peer* is the socket's address. Adapters read
+        *headers* have lower-case names; *path* is relative to the mount; *peer* is the socket's address; *native* the
+        framework's own request. Adapters read
         at most one byte more of the body than `max_request_bytes`; longer ones are refused by `handle`.
         """
         address, request_id = peer, None
@@ -142,6 +150,7 @@ class Authority:
             body=body,
             client_address=address,
             request_id=request_id,
+            native=native,
         )
 
     def serves(self, path: str) -> bool:

@@ -56,7 +56,7 @@ class _Application:
         body = b"" if method in ("GET", "HEAD", "OPTIONS") else self._body(environ)
         path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace") or "/"
         query = environ.get("QUERY_STRING", "").encode("latin-1")
-        return self._authority.receive(method, path, query, headers, body, environ.get("REMOTE_ADDR") or None)
+        return self._authority.receive(method, path, query, headers, body, environ.get("REMOTE_ADDR") or None, environ)
 
     def _body(self, environ: WSGIEnvironment) -> bytes:
         stream, most = environ["wsgi.input"], self._longest + 1
@@ -101,6 +101,7 @@ def _as_get(request: HttpRequest) -> HttpRequest:
         headers=request.headers,
         client_address=request.client_address,
         request_id=request.request_id,
+        native=request.native,
     )
 
 

@@ -69,7 +69,13 @@ class _Application:
             body = await self._body(receive)
         client = scope.get("client")
         return self._authority.receive(
-            scope["method"], _path(scope), scope["query_string"], headers, body, client[0] if client else None
+            scope["method"],
+            _path(scope),
+            scope["query_string"],
+            headers,
+            body,
+            client[0] if client else None,
+            scope,
         )
 
     async def _body(self, receive: Receive) -> bytes:
@@ -117,6 +123,7 @@ def _as_get(request: HttpRequest) -> HttpRequest:
         headers=request.headers,
         client_address=request.client_address,
         request_id=request.request_id,
+        native=request.native,
     )
 
 

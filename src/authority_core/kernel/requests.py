@@ -33,6 +33,8 @@ class HttpRequest:
     body: bytes = field(default=b"", repr=False)
     client_address: str | None = None
     request_id: str | None = None
+    native: object = field(default=None, repr=False, eq=False)
+    """The framework's own request (ASGI scope, WSGI environ), for a host's ports; the core never looks at it."""
 
 
 class Form:
