@@ -61,7 +61,9 @@ class Dispatch:
         except Problem as problem:
             return self._refusal(request, route, problem.refusal, problem.headers)
         except (StorageUnavailable, Busy) as error:
-            logger.error("%s: %s", type(error).__name__, error, exc_info=error.__cause__, extra=_about(request, route))
+            about = _about(request, route)
+            # One line and the cause; our own frames say nothing here.
+            logger.error("%s: %s", type(error).__name__, error, exc_info=error.__cause__, extra=about)  # noqa: TRY400
             refusal = refuse("temporarily_unavailable", "The server cannot answer right now; nothing was changed.")
             return self._refusal(request, route, refusal, _RETRY)
         except Exception:

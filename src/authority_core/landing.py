@@ -36,7 +36,9 @@ class LandingEndpoint:
         authentication = await self.sign_in.current(request)
         page = LandingPage(
             issuer=issuer,
-            endpoints=tuple(Endpoint(title=title, method=method, url=issuer + path) for title, method, path in _ENDPOINTS),
+            endpoints=tuple(
+                Endpoint(title=title, method=method, url=issuer + path) for title, method, path in _ENDPOINTS
+            ),
             sign_in_url=f"{issuer}/signin" if self.accounts else None,
             account_url=f"{issuer}/profile" if self.accounts else None,
             person=authentication.person if authentication else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import entry_points
 from typing import TypeVar
 
 from .accounts.accounts import Accounts
@@ -62,7 +63,7 @@ class Authority:
             `OAuthStorage` is enough.
         sign_in: Who is signed in, for an application with users of its own; our accounts when absent.
         claims: Claims about people; needed together with *sign_in*.
-        pages: Renders pages; `authority_pages.JinjaPages()` when absent.
+        pages: Renders pages; the installed `authority.pages` entry point (JinjaPages) when absent.
         grants: The grants to offer, built-in and your own; `built_in_grants()` when absent.
         signer: Signs tokens instead of the keys in storage, such as a KMS.
         listeners: Hear of every event after it is committed.
@@ -155,7 +156,9 @@ class Authority:
 
     def serves(self, path: str) -> bool:
         """Tell whether *path* is one of ours, for hosts that put us beside routes of their own."""
-        return path in self._paths or (path.startswith(PREFIX) and self.screen.pages.asset(path[len(PREFIX) :]) is not None)
+        if path in self._paths:
+            return True
+        return path.startswith(PREFIX) and self.screen.pages.asset(path[len(PREFIX) :]) is not None
 
     async def start(self) -> None:
         """Make sure that signing keys exist, so that the first request need not wait for them."""
@@ -167,21 +170,29 @@ class Authority:
 
     def _renderer(self) -> Pages:
         if self._pages is None:
-            try:
-                from authority_pages import JinjaPages
-            except ImportError as error:
-                raise ConfigurationError(
-                    ["Pages need the extra: pip install 'authority-idp[pages]', or give Authority(pages=…) your own."]
-                ) from error
-            self._pages = JinjaPages()
+            self._pages = _installed_pages()
         return self._pages
+
+
+def _installed_pages() -> Pages:
+    """Return the renderer that is installed beside the core; the core names none of its neighbours."""
+    for found in entry_points(group="authority.pages", name="default"):
+        try:
+            pages: Pages = found.load()()
+        except ImportError:
+            break
+        return pages
+    raise ConfigurationError(
+        ["Pages need the extra: pip install 'authority-idp[pages]', or give Authority(pages=…) your own."]
+    )
 
 
 def _by_name(grants: Iterable[AnyGrant] | None) -> Mapping[str, AnyGrant]:
     chosen = built_in_grants() if grants is None else tuple(grants)
     names = [grant.name for grant in chosen]
-    if len(set(names)) != len(names):
-        raise ConfigurationError([f"Two grants have the name {name!r}." for name in {n for n in names if names.count(n) > 1}])
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigurationError([f"Two grants have the name {name!r}." for name in twice])
     return dict(zip(names, chosen, strict=True))
 
 

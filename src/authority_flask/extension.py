@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from flask import Flask
+
 from authority_core import Authority
 from authority_core.kernel.sync import run
-from flask import Flask
 
 from .application import wsgi_app
 

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from authority_core import Authority, ConfigurationError, HttpRequest, HttpResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from authority_core import Authority, ConfigurationError, HttpRequest, HttpResponse
 
 from .threads import BoundedThreads
 
@@ -98,7 +99,7 @@ class _Application:
             if message["type"] == "lifespan.startup":
                 try:
                     await self._authority.start()
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - whatever it is, the server must be told
                     await send({"type": "lifespan.startup.failed", "message": str(error)})
                     return
                 await send({"type": "lifespan.startup.complete"})

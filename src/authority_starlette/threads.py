@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import anyio.to_thread
 from anyio import CapacityLimiter
+
 from authority_core.kernel.ports import Busy
 from authority_core.kernel.sync import METHODS
 

@@ -103,7 +103,7 @@ class Sessions:
 
 
 def ended(session: Session, settings: Settings, now: datetime) -> bool:
-    """Tell whether *session* is over: revoked, at its absolute end, or idle for too long. Lowered limits apply at once."""
+    """Tell whether *session* is over: revoked, at its absolute end, or idle too long; lowered limits apply at once."""
     if session.revoked_at is not None or expired(session.expires_at, now):
         return True
     if expired(session.auth_time + timedelta(days=settings.session_duration_days), now):

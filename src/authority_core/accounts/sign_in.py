@@ -85,7 +85,8 @@ class SignInEndpoint:
         transaction: str | None,
     ) -> HttpResponse | None:
         storage = self.sessions.shell.storage
-        onward = f"{self.sessions.shell.settings.issuer}/authorize?transaction={transaction}" if transaction else self.home
+        issuer = self.sessions.shell.settings.issuer
+        onward = f"{issuer}/authorize?transaction={transaction}" if transaction else self.home
 
         async def attempt(moment: Moment) -> Decision[HttpResponse | None]:
             now = await storage.user(user.user_id)

@@ -43,9 +43,8 @@ class Browsers:
         """Derive the CSRF key and the cookie's name from *settings*."""
         parts = urlsplit(settings.issuer)
         prefix = "__Host-" if settings.secure else ""
-        return cls(
-            settings, derive(settings.secret_key, "csrf"), f"{parts.scheme}://{parts.netloc}", f"{prefix}authority_browser"
-        )
+        origin, name = f"{parts.scheme}://{parts.netloc}", f"{prefix}authority_browser"
+        return cls(settings, derive(settings.secret_key, "csrf"), origin, name)
 
     def secret_of(self, request: HttpRequest) -> str | None:
         """Return the browser's cookie, if it is one of ours by its form."""

@@ -59,7 +59,7 @@ class Revoke:
 
 @frozen
 class CutOff:
-    """End every grant and session of *subject* created at *at* or before, stored already or not; the latest time is kept.
+    """End every grant and session of *subject* created at *at* or before, stored already or not; the latest time wins.
 
     With *client_id*, only that client's grants. One change whatever their number, and no grant that is being born
     at the same time escapes.

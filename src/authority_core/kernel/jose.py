@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import cache
 from typing import Any, cast
 
 from attrs import field, frozen
@@ -35,7 +35,7 @@ class InvalidToken(Exception):
     """A JWT that is not what it must be. The message is a fixed phrase and carries nothing of the token."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _algorithm(name: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SecurityWarning)  # "EdDSA" is the name that clients know

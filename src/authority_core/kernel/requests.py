@@ -87,7 +87,7 @@ class Form:
 
 
 def decode_component(text: bytes) -> str:
-    """Undo form encoding of one name or value. Raises `Problem` (`invalid_request`) for bad escapes, NUL or non-UTF-8."""
+    """Undo form encoding of one name or value; raises `Problem` (`invalid_request`) for bad escapes, NUL, non-UTF-8."""
     if b"%" in text or b"+" in text:
         if _BAD_ESCAPE.search(text):
             raise Problem("invalid_request", "The request is not properly encoded.", reason="bad percent-encoding")

@@ -329,7 +329,9 @@ def _unknown(environ: Mapping[str, str], known: set[str]) -> list[str]:
 
 def _faults(settings: Settings) -> list[str]:
     faults = list(_issuer_faults(settings))
-    for name, key in (("secret_key", settings.secret_key), *(("secret_key_previous", k) for k in settings.secret_key_previous)):
+    secrets = [("secret_key", settings.secret_key)]
+    secrets += [("secret_key_previous", secret) for secret in settings.secret_key_previous]
+    for name, key in secrets:
         text = key.reveal()
         if len(text.encode()) < 32:
             faults.append(f"{name} is shorter than 32 bytes: " + _HELP["secret_key"])

@@ -31,7 +31,8 @@ def oauth_routes(oauth: OAuth, sign_in: SignIn, screen: Screen, browsers: Browse
     """Return the routes of the protocol."""
     authorization = Authorization(oauth, sign_in, screen, browsers)
     metadata = MetadataEndpoint(oauth, _METADATA_PATHS)
-    introspection, revocation, userinfo = IntrospectionEndpoint(oauth), RevocationEndpoint(oauth), UserInfoEndpoint(oauth)
+    introspection, revocation = IntrospectionEndpoint(oauth), RevocationEndpoint(oauth)
+    userinfo = UserInfoEndpoint(oauth)
     health = HealthEndpoint()
     return (
         Route("/token", ("POST",), TokenEndpoint(oauth), cors=True),

@@ -74,13 +74,17 @@ class MemoryStorage:
         """Return the code, with its own grant's state."""
         with self._lock:
             record = self._get(AuthorizationCode, key)
-            return None if record is None else Stored(record=record, grant=self._alive(record.grant), spent=self.spent(key))
+            if record is None:
+                return None
+            return Stored(record=record, grant=self._alive(record.grant), spent=self.spent(key))
 
     def refresh_token(self, key: Digest) -> Stored[RefreshToken] | None:
         """Return the refresh token with its grant."""
         with self._lock:
             record = self._get(RefreshToken, key)
-            return None if record is None else Stored(record=record, grant=self.grant(record.grant_id), spent=self.spent(key))
+            if record is None:
+                return None
+            return Stored(record=record, grant=self.grant(record.grant_id), spent=self.spent(key))
 
     def access_token(self, key: Digest) -> Stored[AccessToken] | None:
         """Return the opaque access token with its grant."""
@@ -198,9 +202,10 @@ class MemoryStorage:
             taken = {name for user in self._all(User) if user.user_id != record.user_id for name in _identifiers(user)}
             if taken & _identifiers(record):
                 raise Conflict
-        if isinstance(record, Session):
-            if any(one.key == record.key and one.session_id != record.session_id for one in self._all(Session)):
-                raise Conflict
+        if isinstance(record, Session) and any(
+            one.key == record.key and one.session_id != record.session_id for one in self._all(Session)
+        ):
+            raise Conflict
 
     def _apply(self, change: Change) -> None:
         match change:

@@ -20,9 +20,9 @@ from ...kernel.problems import Problem, Refusal
 from ...kernel.records import Interaction
 from ...kernel.requests import Form, HttpRequest, parse_body, parse_query
 from ...kernel.responses import Headers, HttpResponse, redirect
+from ...kernel.shell import origin_of
 from ...kernel.show import Screen
 from ...kernel.values import join_words
-from ...kernel.shell import origin_of
 from .. import interactions
 from ..authorize.answer import code_answer, error_answer
 from ..authorize.request import AuthorizationRequest, Return, client_id_of, parse_request, proved_return
@@ -54,7 +54,8 @@ class Authorization:
         if request.id_token_hint is None:
             return None
         try:
-            claims = verify(request.id_token_hint, await self.oauth.keys.verifying_keys(), typ=frozenset({"jwt"})).claims
+            keys = await self.oauth.keys.verifying_keys()
+            claims = verify(request.id_token_hint, keys, typ=frozenset({"jwt"})).claims
             subject = claims.get("sub")
             ours = claims.get("iss") == self.oauth.shell.settings.issuer
             if ours and request.client.client_id in audiences(claims) and isinstance(subject, str):

@@ -22,8 +22,8 @@ from ...kernel.records import Client, Consent
 from ...kernel.requests import HttpRequest, parse_body, parse_query
 from ...kernel.responses import HttpResponse, redirect
 from ...kernel.settings import Settings
-from ...kernel.values import join_words
 from ...kernel.shell import origin_of
+from ...kernel.values import join_words
 from ..authorize.request import AuthorizationRequest
 from ..authorize.steps import Allow, AskConsent, Facts, next_step, rememberable
 from .authorize import Answered, Authorization, resumed

@@ -8,8 +8,8 @@ from ...kernel.encoding import Json
 from ...kernel.records import Client
 from ...kernel.requests import HttpRequest
 from ...kernel.responses import HttpResponse, json_response
-from ...kernel.values import join_words
 from ...kernel.shell import origin_of
+from ...kernel.values import join_words
 from ..client_auth.authenticate import authenticate_client
 from ..client_auth.credentials import unauthenticated
 from ..context import OAuth

@@ -59,7 +59,8 @@ def bearer_token(request: HttpRequest) -> str:
     """
     header = request.headers.get("authorization")
     posted = None
-    if request.method == "POST" and request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM_TYPE:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method == "POST" and kind == FORM_TYPE:
         posted = parse_body(request).get("access_token")
     if "access_token" in parse_query(request):
         raise invalid_token()

@@ -1,1 +1,1 @@
-"""Minting: access tokens, ID tokens, refresh tokens, and the keys that sign them. Nothing here decides who may have one."""
+"""Minting: access, ID and refresh tokens, and the keys that sign them. Who may have one is not asked here."""

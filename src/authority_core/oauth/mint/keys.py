@@ -1,4 +1,4 @@
-"""The key ring: signing keys as data, from pending over active to retired, loaded once and looked at again by the clock.
+"""The key ring: signing keys as data, pending, active or retired, loaded once and looked at again by the clock.
 
 Private keys are decrypted and imported when a ring is loaded, never per request. The ring reads storage at most every
 few seconds, so that rotation and compromise reach every process. It knows nothing of what is signed.

@@ -1,7 +1,7 @@
 """Refresh tokens: the first of a grant is drawn, every further one is derived from the one presented.
 
-`successor = HMAC-SHA-256(key=presented token, "successor" ‖ salt)`, where the salt is random and kept in the spent mark.
-A repeat within the reuse interval therefore gets the same successor and nothing needs storing in the clear. The
+`successor = HMAC-SHA-256(key=presented token, "successor" ‖ salt)`; the salt is random and kept in the spent mark. A
+repeat within the reuse interval therefore gets the same successor and nothing needs storing in the clear. The
 database alone cannot compute it, nor can an old token without the database.
 """
 

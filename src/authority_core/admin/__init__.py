@@ -1,0 +1,1 @@
+"""Administration: operations on clients and users, as pure decisions that only the shell commits."""

@@ -1,0 +1,215 @@
+"""Operations on clients: register, change, rotate the secret, delete, read.
+
+Decisions are functions of the record and a moment; `Clients` lets the shell commit them. Secrets are generated, 256
+bit, returned once, and stored as digests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from attrs import evolve, field, frozen
+
+from ..kernel.changes import Decision, Remove, Replace
+from ..kernel.encoding import digest
+from ..kernel.events import ClientChanged, ClientCreated, ClientDeleted, ClientSecretRotated
+from ..kernel.moment import Moment, expired
+from ..kernel.ports import Origin
+from ..kernel.records import Client, ClientSecret
+from ..kernel.settings import Settings
+from ..kernel.shell import Shell
+from ..kernel.values import Secret
+from .client_metadata import NAMES, ClientMetadata, client_id_fault, metadata_faults, metadata_of
+from .refusals import Invalid, Unknown
+
+SECRET_KIND = "client_secret"
+"""The kind mixed into the digest, as client authentication expects it."""
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43,128}\Z")
+_PAGE = 200
+
+
+@frozen(kw_only=True)
+class Issued:
+    """A client and its new *secret*, which is shown this once; `None` for a public client."""
+
+    client: Client
+    secret: Secret | None = None
+
+
+def registered(
+    metadata: ClientMetadata, moment: Moment, *, client_id: str | None = None, secret: Secret | None = None
+) -> Decision[Issued]:
+    """Make a client of *metadata*, which is valid."""
+    issued = None
+    if metadata.confidential:
+        issued = secret or Secret(moment.token(SECRET_KIND))
+    client = Client(
+        client_id=client_id or moment.identifier("client_id"),
+        secrets=() if issued is None else (_kept(issued, moment),),
+        created_at=moment.now,
+        # A chosen id may have belonged to a client that was deleted: nothing of that one comes alive again. Whole
+        # seconds, because the times inside tokens are.
+        tokens_valid_after=moment.now.replace(microsecond=0) - timedelta(microseconds=1) if client_id else None,
+        name=metadata.name,
+    )
+    client = _with(client, metadata)
+    return Decision(Issued(client=client, secret=issued), (Replace(client),), (ClientCreated(client_id=client.client_id),))
+
+
+def changed(client: Client, metadata: ClientMetadata) -> Decision[Client]:
+    """Let *client* be as *metadata*, which is valid, says; nothing is written when nothing differs."""
+    names = [name for name in NAMES if getattr(client, name) != getattr(metadata, name)]
+    if not names:
+        return Decision(client)
+    updated = _with(client, metadata)
+    if not updated.confidential:
+        updated = evolve(updated, secrets=())
+    event = ClientChanged(client_id=client.client_id, fields=" ".join(names))
+    return Decision(updated, (Replace(updated),), (event,))
+
+
+def rotated(client: Client, settings: Settings, moment: Moment, *, secret: Secret | None = None) -> Decision[Issued]:
+    """Give *client*, which is confidential, a new secret; of those before, the newest lives until the overlap ends.
+
+    At most two secrets live at any time.
+    """
+    issued = secret or Secret(moment.token(SECRET_KIND))
+    fresh = _kept(issued, moment)
+    ends = moment.now + timedelta(seconds=settings.client_secret_overlap)
+    live = sorted((one for one in client.secrets if not _ended(one, moment.now)), key=lambda one: one.created_at)
+    before = [evolve(one, expires_at=min(one.expires_at or ends, ends)) for one in live[-1:]]
+    kept = tuple(one for one in before if not _ended(one, moment.now))
+    updated = evolve(client, secrets=(fresh, *kept))
+    event = ClientSecretRotated(client_id=client.client_id, secret_id=fresh.secret_id)
+    return Decision(Issued(client=updated, secret=issued), (Replace(updated),), (event,))
+
+
+def deleted(client: Client) -> Decision[None]:
+    """Take *client* away; without it none of its grants or tokens is honoured."""
+    return Decision(None, (Remove(client),), (ClientDeleted(client_id=client.client_id),))
+
+
+def _with(client: Client, metadata: ClientMetadata) -> Client:
+    return evolve(client, **metadata.values())
+
+
+def _kept(secret: Secret, moment: Moment) -> ClientSecret:
+    text = secret.reveal()
+    return ClientSecret(
+        secret_id=moment.identifier("secret_id"),
+        digest=digest(SECRET_KIND, text),
+        hint=text[-4:],
+        created_at=moment.now,
+    )
+
+
+def _ended(secret: ClientSecret, now: datetime) -> bool:
+    return secret.expires_at is not None and expired(secret.expires_at, now)
+
+
+@frozen(eq=False)
+class Clients:
+    """Administers clients. *grants* are the names of the grants that the server offers."""
+
+    shell: Shell
+    grants: frozenset[str]
+    origin: Origin = field(factory=Origin)
+
+    async def register(
+        self, metadata: ClientMetadata, *, client_id: str | None = None, secret: Secret | None = None
+    ) -> Issued:
+        """Store a new client and return it with its secret, which cannot be read again.
+
+        *client_id* may be chosen; otherwise it is 22 random characters. *secret* may come from outside when it
+        carries 256 random bits in base64url.
+
+        Raises:
+            Invalid: With every fault at once; also for a *client_id* that is taken.
+        """
+        faults = [*metadata_faults(metadata, self.shell.settings, self.grants), *_given_faults(client_id, secret)]
+
+        async def attempt(moment: Moment) -> Decision[Issued]:
+            taken = client_id is not None and await self.shell.storage.client(client_id) is not None
+            found = [*faults, "A client with this id exists already."] if taken else faults
+            if found:
+                raise Invalid(found)
+            return registered(metadata, moment, client_id=client_id, secret=secret)
+
+        return await self.shell.act(self.origin, attempt)
+
+    async def update(self, client_id: str, metadata: ClientMetadata) -> Client:
+        """Replace what is said about the client; a client that becomes public loses its secrets.
+
+        Raises:
+            Invalid: With every fault at once.
+            Unknown: There is no such client.
+        """
+        faults = metadata_faults(metadata, self.shell.settings, self.grants)
+
+        async def attempt(moment: Moment) -> Decision[Client]:
+            client = await self.client(client_id)
+            if faults:
+                raise Invalid(faults)
+            return changed(client, metadata)
+
+        return await self.shell.act(self.origin, attempt)
+
+    async def rotate_secret(self, client_id: str, *, secret: Secret | None = None) -> Issued:
+        """Give the client a new secret; the one before lives for `client_secret_overlap` seconds more.
+
+        Raises:
+            Invalid: The client is public and has no secret, or *secret* is not 256 random bits.
+            Unknown: There is no such client.
+        """
+
+        async def attempt(moment: Moment) -> Decision[Issued]:
+            client = await self.client(client_id)
+            faults = _given_faults(None, secret)
+            if not client.confidential:
+                faults.append("A public client has no secret to rotate.")
+            if faults:
+                raise Invalid(faults)
+            return rotated(client, self.shell.settings, moment, secret=secret)
+
+        return await self.shell.act(self.origin, attempt)
+
+    async def delete(self, client_id: str) -> None:
+        """Take the client away, and with it everything that was issued to it. Raises `Unknown`."""
+
+        async def attempt(moment: Moment) -> Decision[None]:
+            return deleted(await self.client(client_id))
+
+        await self.shell.act(self.origin, attempt)
+
+    async def client(self, client_id: str) -> Client:
+        """Return the client. Raises `Unknown`."""
+        client = await self.shell.storage.client(client_id)
+        if client is None:
+            raise Unknown(f"There is no client {ascii(client_id[:80])}.")
+        return client
+
+    async def metadata(self, client_id: str) -> ClientMetadata:
+        """Return what is said about the client, to be changed and given to `update`. Raises `Unknown`."""
+        return metadata_of(await self.client(client_id))
+
+    async def all(self) -> Sequence[Client]:
+        """Return every client, by id."""
+        found: list[Client] = []
+        page: Sequence[Client] = await self.shell.storage.clients(None, _PAGE)
+        while page:
+            found += page
+            page = await self.shell.storage.clients(page[-1].client_id, _PAGE) if len(page) == _PAGE else ()
+        return found
+
+
+def _given_faults(client_id: str | None, secret: Secret | None) -> list[str]:
+    faults = []
+    if client_id is not None:
+        fault = client_id_fault(client_id)
+        if fault:
+            faults.append(fault)
+    if secret is not None and not _SECRET.match(secret.reveal()):
+        faults.append("A client secret from outside is at least 43 characters of base64url: 256 random bits.")
+    return faults
