@@ -58,10 +58,6 @@ class ClientMetadata:
         """Whether the client keeps a secret."""
         return self.token_endpoint_auth_method != "none"
 
-    def values(self) -> dict[str, object]:
-        """Return every member by name."""
-        return {name: getattr(self, name) for name in NAMES}
-
 
 NAMES = tuple(fields_dict(ClientMetadata))
 """The members, which a `Client` has under the same names."""

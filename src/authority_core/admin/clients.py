@@ -55,7 +55,8 @@ def registered(
         name=metadata.name,
     )
     client = _with(client, metadata)
-    return Decision(Issued(client=client, secret=issued), (Replace(client),), (ClientCreated(client_id=client.client_id),))
+    event = ClientCreated(client_id=client.client_id)
+    return Decision(Issued(client=client, secret=issued), (Replace(client),), (event,))
 
 
 def changed(client: Client, metadata: ClientMetadata) -> Decision[Client]:
@@ -92,7 +93,7 @@ def deleted(client: Client) -> Decision[None]:
 
 
 def _with(client: Client, metadata: ClientMetadata) -> Client:
-    return evolve(client, **metadata.values())
+    return evolve(client, **{name: getattr(metadata, name) for name in NAMES})
 
 
 def _kept(secret: Secret, moment: Moment) -> ClientSecret:
@@ -187,7 +188,7 @@ class Clients:
         """Return the client. Raises `Unknown`."""
         client = await self.shell.storage.client(client_id)
         if client is None:
-            raise Unknown(f"There is no client {ascii(client_id[:80])}.")
+            raise Unknown(f"There is no client {client_id[:80]!a}.")
         return client
 
     async def metadata(self, client_id: str) -> ClientMetadata:

@@ -90,7 +90,7 @@ def _claim_faults(claims: Mapping[str, object]) -> Iterator[str]:
         yield f"claims: {name} is set by the server."
     for name, value in claims.items():
         if isinstance(value, str) and (len(value) > LONGEST_CLAIM or deceives(value)):
-            yield f"claims: {ascii(name[:40])} has at most {LONGEST_CLAIM} characters, none of them hidden."
+            yield f"claims: {name[:40]!a} has at most {LONGEST_CLAIM} characters, none of them hidden."
 
 
 def created(new: NewUser, password_hash: str | None, moment: Moment) -> Decision[User]:
@@ -207,7 +207,7 @@ class Users:
         """Return the account. Raises `Unknown`."""
         user = await self.shell.storage.user(user_id)
         if user is None:
-            raise Unknown(f"There is no account {ascii(user_id[:80])}.")
+            raise Unknown(f"There is no account {user_id[:80]!a}.")
         return user
 
     async def find(self, identifier: str) -> User | None:
