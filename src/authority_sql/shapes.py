@@ -85,6 +85,7 @@ CLIENT = Shape(r.Client, "clients", ("client_id",), {
     "scopes": WORDS,
     "default_scopes": WORDS,
     "audiences": WORDS,
+    "protects": WORDS,
     "application_type": TEXT,
     "first_party": FLAG,
     "always_issue_refresh_token": FLAG,
@@ -126,7 +127,6 @@ def inside_code(name: str) -> str:
 _CODE = Shape(r.AuthorizationCode, "authorization_codes", ("key",), {
     "key": DIGEST,
     "redirect_uri": TEXT,
-    "redirect_uri_sent": FLAG,
     "nonce": _TEXT,
     "code_challenge": _TEXT,
     "code_challenge_method": _TEXT,

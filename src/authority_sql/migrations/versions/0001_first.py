@@ -57,7 +57,6 @@ TABLES: dict[str, dict[str, Column]] = {
     "authorization_codes": {
         "key": DIGEST,
         "redirect_uri": TEXT,
-        "redirect_uri_sent": FLAG,
         "nonce": TEXT_OR_NULL,
         "code_challenge": TEXT_OR_NULL,
         "code_challenge_method": TEXT_OR_NULL,
@@ -106,6 +105,7 @@ TABLES: dict[str, dict[str, Column]] = {
         "scopes": TEXT,
         "default_scopes": TEXT,
         "audiences": TEXT,
+        "protects": TEXT,
         "application_type": TEXT,
         "first_party": FLAG,
         "always_issue_refresh_token": FLAG,

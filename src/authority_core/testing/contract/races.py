@@ -1,0 +1,154 @@
+"""Promises under contention: of many who try at once, exactly one succeeds, and nothing is lost."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from ...kernel.changes import Change, Conflict, Count, Put, Replace, Revoke, Spend
+from ...kernel.ports import Storage
+from .samples import (
+    KEEP,
+    LATER,
+    NOW,
+    SPENDABLE,
+    a_client,
+    a_grant,
+    a_refresh_token,
+    a_session,
+    a_user,
+    an_audit_record,
+    key_of,
+)
+from .stage import CONTENDERS, Stage, expect, expect_same, promise
+
+_ATTEMPTS = 1000
+"""More than enough: with each round at least one contender is through."""
+
+
+class Races:
+    """Threads over synchronous storage, tasks over asynchronous."""
+
+    @promise
+    async def test_one_of_many_spends_a_key(self, stage: Stage) -> None:
+        """Of all commits that spend a key one succeeds, for every kind; the mark and all else are the winner's."""
+        for kind in SPENDABLE:
+            key = key_of("contested", kind)
+            contenders: list[list[Change]] = [
+                [
+                    Spend(key, NOW, KEEP, salt=b"%d" % at),
+                    Put(a_grant(f"{kind}-{at}")),
+                    Put(a_refresh_token(f"{kind}-{at}", f"{kind}-{at}")),
+                ]
+                for at in range(CONTENDERS)
+            ]
+            winners = await stage.contend_to_commit(contenders)
+
+            expect_same(len(winners), 1, f"of {CONTENDERS} commits that spend one {kind} exactly one succeeds")
+            written = [at for at in range(CONTENDERS) if await stage.storage.grant(f"{kind}-{at}") is not None]
+            expect_same(written, winners, "only the winner's grant is stored")
+            mark = await stage.storage.spent(key)
+            expect(mark is not None and mark.salt == b"%d" % winners[0], "the mark holds the winner's salt")
+
+    @promise
+    async def test_a_spent_key_stays_spent(self, stage: Stage) -> None:
+        """Who comes later, many at once, all lose."""
+        key = key_of("spent before", "code")
+        await stage.storage.commit([Spend(key, NOW, KEEP)])
+
+        winners = await stage.contend_to_commit([[Spend(key, NOW, KEEP)]] * CONTENDERS)
+
+        expect_same(winners, [], "nobody spends a key that is spent")
+
+    @promise
+    async def test_keys_spent_in_opposite_orders(self, stage: Stage) -> None:
+        """Two keys in both orders: one commit has both, the others have none, and nobody waits for ever."""
+        first, second = key_of("first", "jti"), key_of("second", "jti")
+        forth = [Spend(first, NOW, KEEP), Spend(second, NOW, KEEP)]
+        winners = await stage.contend_to_commit([forth, forth[::-1]] * (CONTENDERS // 2))
+
+        # A database may answer a deadlock by letting nobody through; then everybody looks again.
+        expect(len(winners) <= 1, "two commits spent the same keys")
+        if not winners:
+            await stage.storage.commit(forth)
+        expect(await stage.storage.spent(first) is not None, "the first key is spent")
+        expect(await stage.storage.spent(second) is not None, "the second key is spent")
+
+    @promise
+    async def test_one_of_many_inserts_a_record(self, stage: Stage) -> None:
+        """Of all `Put` of one key one succeeds."""
+        contenders = [[Put(evolve(a_grant(), subject=f"subject-{at}"))] for at in range(CONTENDERS)]
+        winners = await stage.contend_to_commit(contenders)
+
+        expect_same(len(winners), 1, "one Put of a key succeeds")
+        grant = await stage.storage.grant("grant")
+        expect(grant is not None and grant.subject == f"subject-{winners[0]}", "the record is the winner's")
+
+    @promise
+    async def test_one_of_many_replaces_a_version(self, stage: Stage) -> None:
+        """Of all `Replace` of one version one succeeds, the first write included."""
+        for version in (0, 1, 2):
+            contenders = [
+                [Replace(evolve(a_client(), name=f"{version}-{at}", version=version))] for at in range(CONTENDERS)
+            ]
+            winners = await stage.contend_to_commit(contenders)
+
+            expect_same(len(winners), 1, f"one Replace of version {version} succeeds")
+            client = await stage.storage.client("client")
+            expect(client is not None and client.name == f"{version}-{winners[0]}", "the record is the winner's")
+            expect(client is not None and client.version == version + 1, "storage adds one to the version")
+
+    @promise
+    async def test_one_of_many_takes_a_name(self, stage: Stage) -> None:
+        """Of many who register the same name or address at once, one has it."""
+        by_name = [[Replace(a_user(f"user-{at}", "alice", None))] for at in range(CONTENDERS)]
+        by_address = [[Replace(a_user(f"other-{at}", None, "bob@mail.example"))] for at in range(CONTENDERS)]
+        for contenders in (by_name, by_address):
+            expect_same(len(await stage.contend_to_commit(contenders)), 1, "a name has one owner")
+
+    @promise
+    async def test_no_increment_is_lost(self, stage: Stage) -> None:
+        """A counter counts every commit, one that starts it included."""
+        key = key_of("counter", "sign-in")
+
+        outcomes = await stage.contend([lambda: _until_through(stage.storage, [Count(key, NOW, LATER)])] * CONTENDERS)
+        expect_same(outcomes, [None] * CONTENDERS, "every Count is committed in the end")
+        counter = await stage.storage.counter(key)
+        expect(counter is not None and counter.value == CONTENDERS, f"of {CONTENDERS} increments none is lost")
+
+    @promise
+    async def test_a_grant_born_while_it_is_revoked_is_dead(self, stage: Stage) -> None:
+        """`Put` and `Revoke` at the same time: whatever the order, the grant is dead afterwards."""
+        pairs = CONTENDERS // 2
+        births = [[Put(a_grant(f"grant-{at}", None))] for at in range(pairs)]
+        ends = [[Revoke("grant", f"grant-{at}", NOW, KEEP)] for at in range(pairs)]
+        winners = await stage.contend_to_commit([*births, *ends])
+
+        expect_same(len(winners), 2 * pairs, "neither a birth nor an end is in conflict")
+        for at in range(pairs):
+            grant = await stage.storage.grant(f"grant-{at}")
+            expect(grant is not None and grant.revoked_at is not None, "no grant escapes its revocation")
+
+    @promise
+    async def test_strangers_do_not_disturb_each_other(self, stage: Stage) -> None:
+        """Commits that share nothing all succeed: a storage that refuses everything is not safe, but useless."""
+        contenders: list[list[Change]] = [
+            [
+                Spend(key_of(f"own-{at}", "refresh"), NOW, KEEP),
+                Replace(a_session(f"session-{at}", f"user-{at}")),
+                Count(key_of(f"own-{at}", "counter"), NOW, LATER),
+                Put(a_grant(f"own-{at}")),
+                Put(an_audit_record(f"own-{at}")),
+            ]
+            for at in range(CONTENDERS)
+        ]
+
+        expect_same(len(await stage.contend_to_commit(contenders)), CONTENDERS, "everybody succeeds")
+
+
+async def _until_through(storage: Storage, changes: list[Count]) -> None:
+    for _ in range(_ATTEMPTS):
+        try:
+            return await storage.commit(changes)
+        except Conflict:
+            continue
+    raise TimeoutError("Conflict, again and again")
