@@ -8,6 +8,8 @@ from importlib.metadata import entry_points
 from typing import TypeVar
 
 from .accounts.accounts import Accounts
+from .admin.clients import Clients
+from .admin.users import Users
 from .dispatch import Dispatch
 from .kernel.addresses import client_address, networks, trusts
 from .kernel.browser import Browsers
@@ -69,6 +71,11 @@ class Authority:
         listeners: Hear of every event after it is committed.
         moment: Source of time and chance; leave it alone outside tests.
 
+    Attributes:
+        clients: Registers, changes, lists and deletes clients.
+        users: Creates and changes accounts.
+        keys: Rotates signing keys.
+
     Raises:
         ConfigurationError: Parts that do not fit together, every one at once.
     """
@@ -101,7 +108,9 @@ class Authority:
         source = claims or self.accounts
         if people is None or source is None:
             raise ConfigurationError(["sign_in needs claims: who is there, and what is known of them."])
+        self.users = Users(self.shell, self.passwords)
         self.oauth = OAuth(self.shell, self.keys, signer or self.keys, _by_name(grants), source)
+        self.clients = Clients(self.shell, frozenset(self.oauth.grants))
         routes = oauth_routes(self.oauth, people, self.screen, self.browsers)
         routes += (Route("/", ("GET",), LandingEndpoint(self.screen, people, self.accounts is not None), page=True),)
         if self.accounts is not None:

@@ -15,7 +15,7 @@ from .ports import Offload
 from .settings import Settings
 
 COMMON = frozenset(
-    (
+    (  # noqa: SIM905 - a list of fifty words reads worse
         "123456789012 111111111111 000000000000 1234567890ab password1234 password12345 passwordpassword adminadmin12 "
         "administrator administrator1 qwertyuiop12 qwertyuiop123 qwerty123456 qwerty1234567 letmein12345 welcome12345 "
         "welcome123456 iloveyou1234 sunshine1234 princess1234 football1234 baseball1234 superman1234 batman123456 "
@@ -23,7 +23,7 @@ COMMON = frozenset(
         "master123456 michael12345 jordan123456 hunter123456 charlie12345 password123! password1234! abcdefghijkl "
         "abcdef123456 asdfghjkl123 zxcvbnm12345 1q2w3e4r5t6y 1qaz2wsx3edc q1w2e3r4t5y6 passw0rd1234 p@ssw0rd1234 "
         "pa55word1234 testtesttest test12345678 temporary123 default12345 "
-    ).split()  # noqa: SIM905 - a list of fifty words reads worse
+    ).split()
 )
 """Passwords that meet the rules and are guessed first."""
 
