@@ -119,9 +119,12 @@ class Races:
     async def test_a_grant_born_while_it_is_revoked_is_dead(self, stage: Stage) -> None:
         """`Put` and `Revoke` at the same time: whatever the order, the grant is dead afterwards."""
         pairs = CONTENDERS // 2
-        births = [[Put(a_grant(f"grant-{at}", None))] for at in range(pairs)]
-        ends = [[Revoke("grant", f"grant-{at}", NOW, KEEP)] for at in range(pairs)]
-        winners = await stage.contend_to_commit([*births, *ends])
+        contenders: list[list[Change]] = []
+        for at in range(pairs):
+            birth: list[Change] = [Put(a_grant(f"grant-{at}", None))]
+            end: list[Change] = [Revoke("grant", f"grant-{at}", NOW, KEEP)]
+            contenders += [birth, end] if at % 2 else [end, birth]
+        winners = await stage.contend_to_commit(contenders)
 
         expect_same(len(winners), 2 * pairs, "neither a birth nor an end is in conflict")
         for at in range(pairs):

@@ -1,0 +1,110 @@
+"""The kit catches the storages that it is there to catch, and passes the same promises on a right one."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from authority_core.kernel.encoding import Digest
+from authority_core.testing.contract import ContractBroken, StorageContract
+from authority_core.testing.memory import MemoryStorage
+from authority_sql import SqlStorage, migrate
+from storage import broken
+
+
+class Right(StorageContract):
+    """The control."""
+
+    __test__ = False
+
+    def make_storage(self):
+        return MemoryStorage()
+
+
+def suite(storage: type) -> StorageContract:
+    class Suite(StorageContract):
+        __test__ = False
+        examples = 20
+
+        def make_storage(self):
+            return storage()
+
+    return Suite()
+
+
+FAULTS = [
+    (broken.CheckThenAct, "test_one_of_many_spends_a_key"),
+    (broken.CheckThenAct, "test_keys_spent_in_opposite_orders"),
+    (broken.ReadModifyWrite, "test_no_increment_is_lost"),
+    (broken.ReadModifyWrite, "test_a_counter_past_its_end_starts_anew"),
+    (broken.OneByOne, "test_a_stale_replace_writes_nothing"),
+    (broken.OneByOne, "test_a_second_put_writes_nothing"),
+    (broken.OneByOne, "test_a_taken_name_writes_nothing"),
+    (broken.LivenessOnTheGrant, "test_a_grant_revoked_before_it_is_stored_is_born_dead"),
+    (broken.LivenessOnTheGrant, "test_a_grant_born_while_it_is_revoked_is_dead"),
+    (broken.LivenessOnTheGrant, "test_a_cut_off_ends_what_was_created_until_then"),
+    (broken.LastWriterWins, "test_one_of_many_replaces_a_version"),
+    (broken.LastWriterWins, "test_an_old_version_is_refused"),
+    (broken.ForgetsFractions, "test_grants_come_back"),
+    (broken.RefusesEverything, "test_everything_happens"),
+    (broken.RefusesEverything, "test_strangers_do_not_disturb_each_other"),
+]
+
+
+@pytest.mark.parametrize(("storage", "promise"), FAULTS, ids=lambda value: getattr(value, "__name__", value))
+def test_the_kit_catches(storage, promise):
+    """A storage with a known fault breaks the promise that names it; the reference keeps it."""
+    getattr(Right(), promise)()
+    with pytest.raises((ContractBroken, broken.Conflict)):
+        getattr(suite(storage), promise)()
+
+
+class Digested(StorageContract):
+    """Digests as keys, seen through the file of the database."""
+
+    __test__ = False
+
+    def make_storage(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="authority-")
+        url = f"sqlite:///{self.folder.name}/authority.db"
+        migrate(url)
+        return SqlStorage.from_url(url)
+
+    def dump(self, storage):
+        return b"".join(path.read_bytes() for path in Path(self.folder.name).iterdir())
+
+    def close_storage(self, storage):
+        storage.close()
+        self.folder.cleanup()
+
+
+class Plaintext(Digested):
+    """An application that uses the secret itself, cut to the right length, as the key."""
+
+    __test__ = False
+
+    def key_of(self, kind, secret):
+        return Digest(f"{secret:.32}".encode())
+
+
+def test_the_kit_catches_plaintext():
+    """A secret that reaches the storage is found in the dump; a digest is not taken for one."""
+    Digested().test_no_secret_is_written()
+    with pytest.raises(ContractBroken, match="a secret was written"):
+        Plaintext().test_no_secret_is_written()
+
+
+def test_every_promise_is_explained():
+    """Every test of the kit says in its docstring what is promised; there are forty of them and more."""
+    tests = [getattr(StorageContract, name) for name in dir(StorageContract) if name.startswith("test_")]
+
+    assert len(tests) >= 40
+    assert all(test.__doc__ for test in tests)
+
+
+def test_the_kit_is_not_collected_by_itself():
+    """The base class is no test suite; a subclass is one."""
+    assert not StorageContract.__test__
+    assert type("Mine", (StorageContract,), {}).__test__
