@@ -35,6 +35,10 @@ class InvalidToken(Exception):
     """A JWT that is not what it must be. The message is a fixed phrase and carries nothing of the token."""
 
 
+class Expired(InvalidToken):
+    """A JWT that was right in every other way, until its `exp` came."""
+
+
 @cache
 def _algorithm(name: str) -> Any:
     with warnings.catch_warnings():
@@ -215,12 +219,14 @@ def check_claims(claims: Json, *, issuer: str, audience: str | None, now: dateti
         raise InvalidToken("meant for another audience")
     seconds = now.timestamp()
     expires = _numeric_date(claims, "exp")
-    if expires is None or seconds >= expires + skew:
-        raise InvalidToken("expired")
     for name in ("nbf", "iat"):
         start = _numeric_date(claims, name)
         if start is not None and start > seconds + skew:
             raise InvalidToken("not valid yet")
+    if expires is None:
+        raise InvalidToken("without an end")
+    if seconds >= expires + skew:
+        raise Expired("expired")
 
 
 def audiences(claims: Json) -> tuple[str, ...]:
