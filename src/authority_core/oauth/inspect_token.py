@@ -42,13 +42,16 @@ class LiveToken:
     spend_key: Digest | None
 
 
-async def live_token(oauth: OAuth, token: str, now: datetime) -> LiveToken | None:
-    """Return what *token* stands for, or `None` when it is unknown, ended, revoked, or not a token of ours."""
+async def live_token(oauth: OAuth, token: str, now: datetime, *, used: bool = False) -> LiveToken | None:
+    """Return what *token* stands for, or `None` when it is unknown, ended, revoked, or not a token of ours.
+
+    With *used*, a refresh token that has a successor stands for its grant too.
+    """
     if len(token) > LONGEST:
         return None
     if token.count(".") == 2:
         return await _jwt(oauth, token, now)
-    return await _opaque(oauth, token, now) or await _refresh(oauth, token, now)
+    return await _opaque(oauth, token, now) or await _refresh(oauth, token, now, used)
 
 
 async def _jwt(oauth: OAuth, token: str, now: datetime) -> LiveToken | None:
@@ -110,9 +113,9 @@ async def _opaque(oauth: OAuth, token: str, now: datetime) -> LiveToken | None:
     )
 
 
-async def _refresh(oauth: OAuth, token: str, now: datetime) -> LiveToken | None:
+async def _refresh(oauth: OAuth, token: str, now: datetime, used: bool) -> LiveToken | None:
     stored = await oauth.shell.storage.refresh_token(digest(REFRESH, token))
-    if stored is None or stored.grant is None or stored.spent is not None:
+    if stored is None or stored.grant is None or (stored.spent is not None and not used):
         return None
     record: RefreshToken = stored.record
     if expired(record.expires_at, now):

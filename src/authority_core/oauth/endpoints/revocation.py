@@ -35,7 +35,8 @@ class RevocationEndpoint:
         await self._refuse_id_token(text)
 
         async def attempt(moment: Moment) -> Decision[None]:
-            return revoke(await live_token(self.oauth, text, moment.now), client, moment)
+            # A client whose refresh crossed its sign-out holds the token before: giving that back ends the grant too.
+            return revoke(await live_token(self.oauth, text, moment.now, used=True), client, moment)
 
         await self.oauth.shell.act(origin, attempt)
         return HttpResponse(200, NO_STORE)
