@@ -102,7 +102,7 @@ class Authority:
         self.passwords = Passwords(settings, self._slow)
         self._pages = pages
         self.screen = Screen.from_settings(settings, self._renderer)
-        self.keys = KeyRing(self.shell, Vault.from_settings(settings), self._slow, _algorithms(settings))
+        self.keys = KeyRing(self.shell, Vault.from_settings(settings), self._slow, settings.signing_algorithms)
         self.accounts = None if sign_in else Accounts(self.shell, self.passwords, self.screen, self.browsers)
         people = sign_in or self.accounts
         source = claims or self.accounts
@@ -203,11 +203,6 @@ def _by_name(grants: Iterable[AnyGrant] | None) -> Mapping[str, AnyGrant]:
     if twice:
         raise ConfigurationError([f"Two grants have the name {name!r}." for name in twice])
     return dict(zip(names, chosen, strict=True))
-
-
-def _algorithms(settings: Settings) -> tuple[str, ...]:
-    # RS256 is always there: OpenID Connect Core §15.1 makes it mandatory for ID tokens.
-    return tuple(dict.fromkeys((settings.jwt_algorithm, settings.access_token_algorithm, "RS256")))
 
 
 def _check_parts(storage: object, sign_in: SignIn | None, claims: ClaimsSource | None) -> None:

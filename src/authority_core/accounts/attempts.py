@@ -55,7 +55,7 @@ class Attempts:
         if known is not None and known.value >= threshold and not expired(known.expires_at, now):
             return Locked(known.expires_at)
         until = now + timedelta(minutes=self.shell.settings.lockout_duration)
-        await self.shell.storage.commit([Count(key, now, until)])
+        await self.shell.write(Count(key, now, until))
         counted = await self.shell.storage.counter(key)
         if counted is None or counted.value > threshold:
             return Locked(counted.expires_at if counted else until)

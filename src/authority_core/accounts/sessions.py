@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
-from ..kernel.changes import Change, Conflict, Replace, Revoke
+from ..kernel.changes import Change, Replace, Revoke
 from ..kernel.encoding import digest
 from ..kernel.identity import person
 from ..kernel.moment import Moment, expired
@@ -52,10 +52,8 @@ class Sessions:
         if now < session.last_activity + pause:
             return session
         touched = evolve(session, last_activity=now)
-        try:
-            await self.shell.storage.commit([Replace(evolve(touched, revoked_at=None))])
-        except Conflict:
-            return session  # another request of this browser did it
+        if not await self.shell.write(Replace(touched)):
+            return session  # another request of this browser was first
         return evolve(touched, version=session.version + 1)
 
     def opened(

@@ -150,7 +150,7 @@ def _token_faults(metadata: ClientMetadata, settings: Settings) -> Iterator[str]
                 yield f"{name}: {_shown(uri)} is not an absolute URI without a fragment (RFC 8707 §2)."
     if metadata.access_token_format is not None and metadata.access_token_format not in TOKEN_FORMATS:
         yield f"access_token_format must be one of {', '.join(TOKEN_FORMATS)}, or left out."
-    enabled = {"RS256", settings.jwt_algorithm, settings.access_token_algorithm}
+    enabled = settings.signing_algorithms
     chosen = metadata.id_token_signed_response_alg
     if chosen is not None and chosen not in enabled:
         usable = [name for name in SIGNING_ALGORITHMS if name in enabled]

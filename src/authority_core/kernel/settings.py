@@ -235,6 +235,11 @@ class Settings:
         return self.issuer.startswith("https://")
 
     @property
+    def signing_algorithms(self) -> tuple[str, ...]:
+        """The algorithms the server has keys for; RS256 always (OpenID Connect Core §15.1)."""
+        return tuple(dict.fromkeys(("RS256", self.jwt_algorithm, self.access_token_algorithm)))
+
+    @property
     def audience(self) -> str:
         """`aud` of access tokens when no resource is asked for."""
         return self.default_audience or self.issuer

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 from typing import TypeVar
 
 import attrs
@@ -17,7 +16,7 @@ from attrs import frozen
 
 from .changes import Change, Conflict, Decision, Put, StorageUnavailable, in_order
 from .events import Event
-from .moment import Moment, MomentSource
+from .moment import Moment, MomentSource, days
 from .ports import Listener, Origin, Storage
 from .records import AuditRecord
 from .requests import HttpRequest
@@ -69,6 +68,14 @@ class Shell:
         """`settle` for answers that need no sealing."""
         return await self.settle(origin, attempt, _as_it_is)
 
+    async def write(self, *changes: Change) -> bool:
+        """Commit *changes* that no decision or event goes with; tell whether they were made, or somebody was first."""
+        try:
+            await self.storage.commit(in_order(changes))
+        except Conflict:
+            return False
+        return True
+
     async def report(self, origin: Origin, *events: Event) -> None:
         """Record and tell *events* that come with no change."""
         await self._committed((), events, origin, self.moment())
@@ -76,9 +83,10 @@ class Shell:
     async def _committed(
         self, changes: Sequence[Change], events: Sequence[Event], origin: Origin, moment: Moment
     ) -> bool:
-        recorded = _LEVELS[self.settings.audit_log_level]
+        settings = self.settings
+        recorded = _LEVELS[settings.audit_log_level]
         puts = [
-            Put(audit_record(event, index, origin, moment, self.settings.audit_log_retention_days))
+            Put(audit_record(event, index, origin, moment, settings.audit_log_retention_days))
             for index, event in enumerate(events)
             if event.level in recorded
         ]
@@ -134,5 +142,5 @@ def audit_record(event: Event, index: int, origin: Origin, moment: Moment, reten
         ip_address=origin.ip_address,
         user_agent=origin.user_agent,
         request_id=origin.request_id,
-        keep_until=moment.now + timedelta(days=retention_days),
+        keep_until=moment.now + days(retention_days),
     )

@@ -45,7 +45,7 @@ class MetadataEndpoint:
             "response_modes_supported": ["query"],
             "grant_types_supported": list(self.oauth.grants),
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": _algorithms(settings),
+            "id_token_signing_alg_values_supported": list(settings.signing_algorithms),
             "token_endpoint_auth_methods_supported": list(METHODS),
             "revocation_endpoint_auth_methods_supported": list(METHODS),
             "introspection_endpoint_auth_methods_supported": [name for name in METHODS if name != "none"],
@@ -69,11 +69,6 @@ class MetadataEndpoint:
             if value:
                 document[name] = value
         return document
-
-
-def _algorithms(settings: Settings) -> list[str]:
-    # OpenID Connect Discovery §3: RS256 must be included.
-    return list(dict.fromkeys(("RS256", settings.jwt_algorithm)))
 
 
 def public_document(document: Json, request: HttpRequest, settings: Settings) -> HttpResponse:

@@ -34,23 +34,32 @@ class TokenEndpoint:
         form = read_post(request)
         name = form.require("grant_type")
         client = await authenticate_client(self.oauth.shell, request, form, origin)
+        try:
+            grant = self._grant(name, client)
+            typed = grant.parse(form, client)
+        except Problem as problem:
+            await self.oauth.shell.report(origin, _refused(problem.refusal, name, client))
+            raise
+        answer = await self._exchange(grant, typed, client, origin)
+        return error_response(answer) if isinstance(answer, Refusal) else json_response(answer)
+
+    def _grant(self, name: str, client: Client) -> AnyGrant:
         grant = self.oauth.grants.get(name)
         if grant is None:
             raise Problem("unsupported_grant_type", "The grant type is not enabled here.")
         if name not in client.grant_types:
             raise Problem("unauthorized_client", "The client is not registered for this grant type.")
-        answer = await self._exchange(grant, form, client, origin)
-        return error_response(answer) if isinstance(answer, Refusal) else json_response(answer)
+        return grant
 
-    async def _exchange(self, grant: AnyGrant, form: Form, client: Client, origin: Origin) -> Json | Refusal:
+    async def _exchange(self, grant: AnyGrant, typed: object, client: Client, origin: Origin) -> Json | Refusal:
         shell, signer = self.oauth.shell, self.oauth.signer
-        typed = grant.parse(form, client)
 
         async def attempt(moment: Moment) -> Decision[Tokens | Refusal]:
             facts = await grant.load(typed, shell.storage)
             decision = grant.decide(typed, facts, shell.settings, moment)
             if isinstance(decision.answer, Refusal):
-                return _with_refusal(decision, decision.answer, grant.name, client)
+                refused = _refused(decision.answer, grant.name, client)
+                return Decision(decision.answer, decision.changes, (*decision.events, refused))
             return decision
 
         async def sealed(answer: Tokens | Refusal, moment: Moment) -> Json | Refusal:
@@ -68,10 +77,6 @@ def read_post(request: HttpRequest) -> Form:
     return form
 
 
-def _with_refusal(
-    decision: Decision[Tokens | Refusal], refusal: Refusal, grant_type: str, client: Client
-) -> Decision[Tokens | Refusal]:
-    refused = TokenRefused(
-        client_id=client.client_id, error=refusal.error, grant_type=grant_type, reason=refusal.reason
-    )
-    return Decision(decision.answer, decision.changes, (*decision.events, refused))
+def _refused(refusal: Refusal, grant_type: str, client: Client) -> TokenRefused:
+    known = grant_type if len(grant_type) <= 100 else None
+    return TokenRefused(client_id=client.client_id, error=refusal.error, grant_type=known, reason=refusal.reason)

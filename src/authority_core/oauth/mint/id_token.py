@@ -37,7 +37,13 @@ def mint_id_token(
         claims["amr"] = list(grant.amr)
     if grant.session_id is not None:
         claims["sid"] = grant.session_id
-    return Unsigned(client.id_token_signed_response_alg or settings.jwt_algorithm, "JWT", claims)
+    return Unsigned(_algorithm(settings, client), "JWT", claims)
+
+
+def _algorithm(settings: Settings, client: Client) -> str:
+    """The client's algorithm while the server has a key for it, else the server's."""
+    wanted = client.id_token_signed_response_alg
+    return wanted if wanted in settings.signing_algorithms else settings.jwt_algorithm
 
 
 def at_hash(access_token: str, algorithm: str) -> str:
