@@ -1,4 +1,4 @@
-"""A browser in process: a cookie jar, forms filled in from the page they came on, redirects followed on this host only."""
+"""A browser in process: a cookie jar, forms filled in from their page, redirects followed on this host only."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ class Browser:
         """Fill in and send the form on *page*; *fields* win over its hidden ones."""
         return self.post(action_of(page), {**hidden_fields(page), **fields}, headers)
 
-    def sign_in(self, who: str, password: str = PASSWORD, page: HttpResponse | None = None, **more: str) -> HttpResponse:
+    def sign_in(
+        self, who: str, password: str = PASSWORD, page: HttpResponse | None = None, **more: str
+    ) -> HttpResponse:
         """Sign in on *page*, or on a page fetched for it; return the answer to the form."""
         return self.submit(page or self.get("/signin"), username=who, password=password, **more)
 

@@ -1,4 +1,4 @@
-"""Signing keys made once per process: an RSA key takes 100 ms to make and 40 ms to import, and no test needs its own."""
+"""Signing keys made once per process: an RSA key takes 100 ms to make and 40 ms to import."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """A ready server in memory: two people, a client of every kind, signing keys, a clock wound by hand.
 
-    server = make_server()
-    server.browser().sign_in("alice")
+`make_server()` gives one; `make_server().browser().sign_in("alice")` signs somebody in.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from attrs import evolve
+
 from authority_core import Authority, HttpRequest, HttpResponse, Settings
 from authority_core.kernel.changes import Change, Replace
 from authority_core.kernel.encoding import digest
@@ -91,7 +91,9 @@ def make_clients() -> tuple[Client, ...]:
         make_client("other"),
         make_client("spa", **public),
         make_client("native", redirect_uris=(NATIVE_CALLBACK,), application_type="native", **public),
-        make_client("service", grant_types=frozenset({"client_credentials"}), redirect_uris=(), audiences=frozenset({API})),
+        make_client(
+            "service", grant_types=frozenset({"client_credentials"}), redirect_uris=(), audiences=frozenset({API})
+        ),
         make_client("poster", token_endpoint_auth_method="client_secret_post"),
         make_client("api", grant_types=frozenset(), redirect_uris=(), protects=frozenset({API})),
     )
@@ -178,7 +180,7 @@ class Server:
         return self.storage.audit(limit=100_000)
 
     def snapshot(self, *, without: tuple[str, ...] = ("AuditRecord", "Session")) -> object:
-        """Return all that is stored besides audit, sessions and counters: equal before and after what changes nothing."""
+        """Return all that is stored besides audit, sessions and counters, to compare before and after."""
         storage = self.storage
         tables = {name: dict(table) for name, table in storage._records.items() if name not in without and table}
         return copy.copy((tables, dict(storage._spent), dict(storage._revoked), dict(storage._cut_off)))

@@ -89,7 +89,8 @@ class AsgiTransport:
             sent.append(message)
 
         await self._app(scope, receive, send)
-        answered = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in sent[0]["headers"])
+        pairs = sent[0]["headers"]
+        answered = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in pairs)
         return HttpResponse(sent[0]["status"], answered, b"".join(part.get("body", b"") for part in sent[1:]))
 
 
