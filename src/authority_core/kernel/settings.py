@@ -8,61 +8,28 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import attrs
 from attrs import field, frozen
 
-from .addresses import networks
+from .environment import OUTSIDE, PREFIX, read_environment
 from .problems import ConfigurationError
+from .scopes import STANDARD_SCOPES, Scope
+from .settings_faults import HELP, faults_of
 from .values import Secret
 
-PREFIX = "AUTHORITY_"
+__all__ = ["AUDIT_LEVELS", "ENVIRONMENTS", "OUTSIDE", "PREFIX", "SIGNING_ALGORITHMS", "STANDARD_SCOPES", "THEMES",
+           "TOKEN_FORMATS", "Scope", "Settings"]  # fmt: skip
+
 SIGNING_ALGORITHMS = ("RS256", "ES256", "EdDSA")
 TOKEN_FORMATS = ("jwt", "opaque")
 ENVIRONMENTS = ("development", "production", "test")
 THEMES = ("auto", "dark", "light")
 AUDIT_LEVELS = ("all", "important", "errors")
-LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,128}\Z")  # RFC 6749 §3.3
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
-_COOKIE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 T = TypeVar("T")
-
-
-@frozen
-class Scope:
-    """A scope as people see it on the consent page, and the claims it releases (OpenID Connect Core §5.4)."""
-
-    name: str
-    display_name: str
-    description: str = ""
-    claims: tuple[str, ...] = ()
-    public: bool = True
-    """Listed in the metadata."""
-
-
-STANDARD_SCOPES = (
-    Scope("openid", "Confirm who you are", "Your account's identifier", ("sub",)),
-    Scope(
-        "profile",
-        "See your profile",
-        "Your name, picture and the like",
-        (
-            "name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile",
-            "picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
-        ),
-    ),
-    Scope("email", "See your e-mail address", "Your address and whether it is verified", ("email", "email_verified")),
-    Scope("address", "See your postal address", "", ("address",)),
-    Scope("phone", "See your phone number", "", ("phone_number", "phone_number_verified")),
-    Scope("offline_access", "Keep access while you are away", "It stays signed in until you sign it out"),
-)  # fmt: skip
 
 
 def _integer(default: int, low: int, high: int, doc: str) -> int:
@@ -96,6 +63,10 @@ def _boolean(text: str) -> bool:
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(word for word in re.split(r"[,\s]+", text) if word)
+
+
+def _scopes(text: str) -> tuple[Scope, ...]:
+    return STANDARD_SCOPES + tuple(Scope(name, name) for name in _list(text))
 
 
 def _without_slash(issuer: str) -> str:
@@ -173,7 +144,9 @@ class Settings:
 
     # protocol
     scopes: tuple[Scope, ...] = field(
-        default=STANDARD_SCOPES, converter=tuple, metadata={"doc": "Scopes besides the standard ones: names."}
+        default=STANDARD_SCOPES,
+        converter=tuple,
+        metadata={"doc": "Scopes of the server; the variable names those besides the standard ones.", "read": _scopes},
     )
     default_scopes: tuple[str, ...] = _words(("openid",), "Scopes of a request that names none.")
     require_state: bool = _flag(False, "Refuse authorization requests without `state`.")
@@ -225,7 +198,7 @@ class Settings:
     docs_url: str | None = _text(None, "Documentation; `service_documentation` in the metadata.")
 
     def __attrs_post_init__(self) -> None:
-        faults = list(_faults(self))
+        faults = faults_of(self)
         if faults:
             raise ConfigurationError(faults)
 
@@ -253,28 +226,9 @@ class Settings:
         >>> Settings.from_env({"AUTHORITY_ISSUER": "https://id.example.com", "AUTHORITY_SECRET_KEY": "k" * 32}).secure
         True
         """
-        environ = os.environ if environ is None else environ
-        values: dict[str, Any] = {}
-        faults: list[str] = []
-        for attribute in attrs.fields(cls):
-            if attribute.name in overrides:
-                continue
-            name = PREFIX + attribute.name.upper()
-            text = _variable(environ, name, faults)
-            if text is None and attribute.name == "issuer":
-                text = _variable(environ, PREFIX + "BASE_URL", faults)
-            if text is None or text == "":
-                continue
-            try:
-                values[attribute.name] = _READERS.get(attribute.name, attribute.metadata.get("read", str))(text)
-            except ValueError as error:
-                faults.append(f"{name}: {_complaint(error, attribute.metadata.get('read'))}")
-        known = {PREFIX + attribute.name.upper() for attribute in attrs.fields(cls)}
-        faults.extend(_unknown(environ, known))
-        values.update(overrides)
-        for name in ("issuer", "secret_key"):
-            if name not in values:
-                faults.append(f"{PREFIX}{name.upper()} is not set: {_HELP[name]}")
+        values, faults = read_environment(attrs.fields(cls), os.environ if environ is None else environ, set(overrides))
+        values |= overrides
+        faults += [f"{PREFIX}{name.upper()} is not set: {HELP[name]}" for name in HELP if name not in values]
         if faults:
             try:  # what was given is judged too, so that every fault shows at once
                 cls(**{"issuer": "https://unset.invalid", "secret_key": "-" * 32, **values})
@@ -282,123 +236,3 @@ class Settings:
                 faults.extend(error.faults)
             raise ConfigurationError(faults)
         return cls(**values)
-
-
-_HELP = {
-    "issuer": "give the public address of this server, such as https://id.example.com.",
-    "secret_key": "make one with `python -c 'import secrets; print(secrets.token_hex(32))'`.",
-}
-
-# Variables of the command line and of the deployment, which are not settings of the issuer.
-OUTSIDE = frozenset(
-    PREFIX + name
-    for name in ("BASE_URL", "DATABASE_URL", "HOST", "PORT", "WORKERS", "LOG_LEVEL", "ADMIN_EMAIL", "ADMIN_USERNAME",
-                 "ADMIN_PASSWORD", "ADMIN_NAME", "ADAPTER")
-)  # fmt: skip
-
-
-def _scopes(text: str) -> tuple[Scope, ...]:
-    return STANDARD_SCOPES + tuple(Scope(name, name) for name in _list(text))
-
-
-_READERS: dict[str, Callable[[str], object]] = {"scopes": _scopes}
-
-
-def _variable(environ: Mapping[str, str], name: str, faults: list[str]) -> str | None:
-    path = environ.get(name + "_FILE")
-    if path:
-        try:
-            return Path(path).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            faults.append(f"{name}_FILE: the file cannot be read ({error.strerror}).")
-    return environ.get(name)
-
-
-def _complaint(error: ValueError, reader: object) -> str:
-    return "must be a whole number." if reader is int else f"{error}."
-
-
-def _unknown(environ: Mapping[str, str], known: set[str]) -> list[str]:
-    import difflib
-
-    faults = []
-    for name in sorted(environ):
-        if not name.startswith(PREFIX) or name in known or name in OUTSIDE:
-            continue
-        if name.removesuffix("_FILE") in known | OUTSIDE:
-            continue
-        close = difflib.get_close_matches(name, known | OUTSIDE, 1)
-        faults.append(f"{name} is not a setting." + (f" Did you mean {close[0]}?" if close else ""))
-    return faults
-
-
-def _faults(settings: Settings) -> list[str]:
-    faults = list(_issuer_faults(settings))
-    secrets = [("secret_key", settings.secret_key)]
-    secrets += [("secret_key_previous", secret) for secret in settings.secret_key_previous]
-    for name, key in secrets:
-        text = key.reveal()
-        if len(text.encode()) < 32:
-            faults.append(f"{name} is shorter than 32 bytes: " + _HELP["secret_key"])
-        elif settings.env == "production" and len(set(text)) < 8:
-            faults.append(f"{name} is too regular to be random: " + _HELP["secret_key"])
-    for attribute in attrs.fields(Settings):
-        value, rule = getattr(settings, attribute.name), attribute.metadata
-        if "low" in rule and not (type(value) is int and rule["low"] <= value <= rule["high"]):
-            faults.append(f"{attribute.name} must be a whole number from {rule['low']} to {rule['high']}.")
-        if "options" in rule and value not in rule["options"]:
-            faults.append(f"{attribute.name} must be one of {', '.join(rule['options'])}.")
-    faults.extend(_scope_faults(settings))
-    if not _COLOUR.match(settings.primary_color):
-        faults.append("primary_color must be six hexadecimal digits after #, such as #7c3aed.")
-    if not _COOKIE_NAME.match(settings.session_key):
-        faults.append("session_key must be letters, digits, - and _.")
-    try:
-        networks(settings.trusted_proxies)
-    except ValueError:
-        faults.append("trusted_proxies must be addresses or networks, such as 10.0.0.0/8.")
-    faults.extend(_combination_faults(settings))
-    return faults
-
-
-def _issuer_faults(settings: Settings) -> list[str]:
-    try:
-        parts = urlsplit(settings.issuer)
-        host = parts.hostname
-        parts.port  # noqa: B018 - raises ValueError for a port that is none
-    except ValueError:
-        return ["issuer is not a URL."]
-    if parts.scheme not in ("http", "https") or not host:
-        return ["issuer must be an https URL, such as https://id.example.com."]
-    if parts.query or parts.fragment or "?" in settings.issuer or "#" in settings.issuer or parts.username is not None:
-        return ["issuer must have no query, no fragment and no user name (RFC 8414 §2)."]
-    if parts.scheme == "http" and host not in LOOPBACK_HOSTS:
-        return ["issuer must be https: plain http is for loopback hosts in development only (RFC 8414 §2)."]
-    if parts.scheme == "http" and settings.env == "production":
-        return ["issuer must be https in production."]
-    return []
-
-
-def _scope_faults(settings: Settings) -> list[str]:
-    faults = []
-    names = [scope.name for scope in settings.scopes]
-    for name in names:
-        if not _SCOPE_TOKEN.match(name):
-            faults.append(f"scopes: {name[:40]!r} is not a scope name (RFC 6749 §3.3).")
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        faults.append(f"scopes: {name} is there twice.")
-    for name in settings.default_scopes:
-        if name not in names:
-            faults.append(f"default_scopes: {name[:40]!r} is not among scopes.")
-    return faults
-
-
-def _combination_faults(settings: Settings) -> list[str]:
-    faults = []
-    if settings.refresh_token_absolute_ttl < settings.refresh_token_ttl:
-        faults.append("refresh_token_absolute_ttl must not be shorter than refresh_token_ttl.")
-    if settings.env == "production" and settings.allow_plain_pkce:
-        faults.append("allow_plain_pkce is refused in production (RFC 9700 §2.1.1).")
-    if settings.password_max_length < settings.password_min_length:
-        faults.append("password_max_length must not be shorter than password_min_length.")
-    return faults

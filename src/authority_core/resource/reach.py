@@ -16,7 +16,7 @@ from ..kernel.encoding import Json, decode_json_object
 from ..kernel.ports import Offload
 from ..kernel.problems import ConfigurationError
 from ..kernel.responses import HttpResponse
-from ..kernel.settings import LOOPBACK_HOSTS
+from ..kernel.settings_faults import LOOPBACK_HOSTS
 from .fetch import SIZE_LIMIT, BlockingFetch, Fetch, FetchFailed, FetchRequest
 
 Gate = AbstractAsyncContextManager[object, bool | None]
