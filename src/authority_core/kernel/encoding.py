@@ -26,9 +26,12 @@ encode_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_
 """Compact JSON text of a value; refuses NaN and infinities (RFC 8259 §6)."""
 
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
 def base64url(data: bytes) -> str:
     """Return *data* as base64url without padding (RFC 7515 §2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
 
 def base64url_decode(text: str) -> bytes:

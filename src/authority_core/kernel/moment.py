@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 from attrs import field, frozen
 
@@ -56,9 +57,26 @@ def system_moment() -> Moment:
     return Moment(now=datetime.now(timezone.utc), entropy=os.urandom(64))
 
 
+def instant(source: MomentSource) -> datetime:
+    """Return the present instant of *source*; nothing is drawn for it from the system's random generator."""
+    return datetime.now(timezone.utc) if source is system_moment else source().now
+
+
 def entropy(size: int) -> bytes:
     """Return *size* random bytes for a nonce, which decides nothing and needs no replay."""
     return os.urandom(size)
+
+
+@lru_cache(maxsize=64)
+def seconds(number: int) -> timedelta:
+    """Return *number* seconds as a span; the few spans that settings name are made once."""
+    return timedelta(seconds=number)
+
+
+@lru_cache(maxsize=64)
+def days(number: int) -> timedelta:
+    """Return *number* days as a span."""
+    return timedelta(days=number)
 
 
 def expired(expires_at: datetime, now: datetime) -> bool:

@@ -44,15 +44,11 @@ class Form:
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self._pairs = pairs
-        values: dict[str, str] = {}
-        repeated: set[str] = set()
-        for name, value in pairs:
-            if name in values:
-                repeated.add(name)
-            else:
-                values[name] = value
-        self._values = values
-        self.repeated = repeated
+        self._values = dict(pairs)
+        self.repeated = frozenset[str]()
+        if len(self._values) != len(pairs):
+            names = [name for name, _ in pairs]
+            self.repeated = frozenset(name for name in self._values if names.count(name) > 1)
 
     def get(self, name: str) -> str | None:
         """Return the value of *name*, or `None` when it is absent or empty.
@@ -88,10 +84,12 @@ class Form:
 
 def decode_component(text: bytes) -> str:
     """Undo form encoding of one name or value; raises `Problem` (`invalid_request`) for bad escapes, NUL, non-UTF-8."""
-    if b"%" in text or b"+" in text:
+    if b"+" in text:
+        text = text.replace(b"+", b" ")
+    if b"%" in text:
         if _BAD_ESCAPE.search(text):
             raise Problem("invalid_request", "The request is not properly encoded.", reason="bad percent-encoding")
-        text = unquote_to_bytes(text.replace(b"+", b" "))
+        text = unquote_to_bytes(text)
     try:
         decoded = text.decode("utf-8")
     except UnicodeDecodeError:
@@ -111,6 +109,12 @@ def parse_form(data: bytes) -> Form:
     if data.count(b"&") >= MAX_FIELDS:
         raise Problem("invalid_request", "The request has too many parameters.")
     pairs = []
+    if b"%" not in data:  # nothing is escaped, so all of it is decoded at once
+        for field_text in decode_component(data).split("&"):
+            if field_text:
+                plain_name, _, plain_value = field_text.partition("=")
+                pairs.append((plain_name, plain_value))
+        return Form(pairs)
     for part in data.split(b"&"):
         if part:
             name, _, value = part.partition(b"=")
@@ -131,7 +135,10 @@ def parse_body(request: HttpRequest) -> Form:
 
     Raises `Problem` (`invalid_request`) unless its content type is a form's, in UTF-8 (RFC 6749 §3.2, Appendix B).
     """
-    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    content_type = request.headers.get("content-type", "")
+    if content_type == FORM_TYPE:  # as nearly every client spells it
+        return parse_form(request.body)
+    kind, _, parameters = content_type.partition(";")
     if kind.strip().lower() != FORM_TYPE:
         raise Problem("invalid_request", "The body must be application/x-www-form-urlencoded.", reason=kind[:60])
     if parameters and parameters.strip().lower().replace('"', "") not in ("", "charset=utf-8"):

@@ -7,8 +7,10 @@ or nothing. Thread-safe and never blocking, so it serves both colours. It forget
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import TypeVar, assert_never
 
 from attrs import evolve
@@ -48,7 +50,7 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._records: dict[str, dict[object, object]] = {}
+        self._records: defaultdict[str, dict[object, object]] = defaultdict(dict)
         self._spent: dict[Digest, tuple[Spent, datetime]] = {}
         self._revoked: dict[tuple[str, str], tuple[datetime, datetime]] = {}
         self._cut_off: dict[tuple[str, str | None], tuple[datetime, datetime]] = {}
@@ -176,13 +178,13 @@ class MemoryStorage:
 
     def _check(self, change: Change, spending: set[Digest]) -> None:
         match change:
+            case Put():
+                if _key(change.record) in self._table(type(change.record)):
+                    raise Conflict
             case Spend():
                 if change.key in self._spent or change.key in spending:
                     raise Conflict
                 spending.add(change.key)
-            case Put():
-                if _key(change.record) in self._table(type(change.record)):
-                    raise Conflict
             case Replace() | Remove():
                 self._check_version(change.record)
                 if isinstance(change, Replace):
@@ -209,6 +211,8 @@ class MemoryStorage:
 
     def _apply(self, change: Change) -> None:
         match change:
+            case Put():
+                self._table(type(change.record))[_key(change.record)] = change.record
             case Spend():
                 self._spent[change.key] = (Spent(at=change.at, salt=change.salt), change.keep_until)
             case Revoke():
@@ -224,8 +228,6 @@ class MemoryStorage:
                 self._table(type(written))[_key(written)] = written
             case Count():
                 self._count(change)
-            case Put():
-                self._table(type(change.record))[_key(change.record)] = change.record
             case _:
                 assert_never(change)
 
@@ -245,7 +247,7 @@ class MemoryStorage:
         return found if isinstance(found, kind) else None
 
     def _table(self, kind: type) -> dict[object, object]:
-        return self._records.setdefault(kind.__name__, {})
+        return self._records[kind.__name__]
 
     def _all(self, kind: type[V]) -> list[V]:
         with self._lock:
@@ -274,20 +276,20 @@ def _identifiers(user: User) -> set[str]:
     return {text.lower() for text in (user.username, user.email) if text is not None}
 
 
-_KEY_NAMES: dict[str, tuple[str, ...]] = {
-    "Client": ("client_id",),
-    "Grant": ("grant_id",),
-    "Consent": ("subject", "client_id"),
-    "SigningKey": ("kid",),
-    "User": ("user_id",),
-    "Session": ("session_id",),
-    "AuditRecord": ("audit_id",),
+_digest_of = attrgetter("key")
+_KEYS: dict[type, Callable[[object], object]] = {
+    Client: attrgetter("client_id"),
+    Grant: attrgetter("grant_id"),
+    Consent: attrgetter("subject", "client_id"),
+    SigningKey: attrgetter("kid"),
+    User: attrgetter("user_id"),
+    Session: attrgetter("session_id"),
+    AuditRecord: attrgetter("audit_id"),
 }
 
 
 def _key(record: object) -> object:
-    parts = tuple(getattr(record, part) for part in _KEY_NAMES.get(type(record).__name__, ("key",)))
-    return parts[0] if len(parts) == 1 else parts
+    return _KEYS.get(type(record), _digest_of)(record)
 
 
 def _forget(table: dict[K, V], end: Callable[[V], datetime | None], now: datetime) -> int:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ...kernel.encoding import Digest, digest, equal
 from ...kernel.events import ClientAuthenticationFailed
-from ...kernel.moment import expired
+from ...kernel.moment import expired, instant
 from ...kernel.ports import Origin
 from ...kernel.problems import Problem
 from ...kernel.records import Client
@@ -27,7 +27,7 @@ async def authenticate_client(shell: Shell, request: HttpRequest, form: Form, or
     try:
         credentials = read_credentials(request, form)
         client = await shell.storage.client(credentials.client_id)
-        fault = verdict(client, credentials, shell.moment().now)
+        fault = verdict(client, credentials, instant(shell.moment))
         if client is None or fault is not None:
             raise unauthenticated(fault or "unknown client", challenge=credentials.method == "client_secret_basic")
     except Problem as problem:
@@ -41,10 +41,11 @@ async def authenticate_client(shell: Shell, request: HttpRequest, form: Form, or
 def verdict(client: Client | None, credentials: Credentials, now: datetime) -> str | None:
     """Return why *credentials* do not prove *client*, for the operator, or `None` when they do."""
     presented = digest(KIND, credentials.secret or "")
-    live = [] if client is None else [one for one in client.secrets if not _ended(one.expires_at, now)]
+    secrets = () if client is None else client.secrets
+    live = [one.digest for one in secrets if one.expires_at is None or not expired(one.expires_at, now)]
     # At least one comparison, so that an unknown client costs what a wrong secret does.
     proved = False
-    for known in [secret.digest for secret in live] or [_NOBODY]:
+    for known in live or [_NOBODY]:
         proved = equal(known, presented) or proved
     if client is None:
         return "unknown client"
@@ -57,10 +58,6 @@ def verdict(client: Client | None, credentials: Credentials, now: datetime) -> s
     if not credentials.secret or not live:
         return "no secret to compare"
     return None if proved else "wrong secret"
-
-
-def _ended(expires_at: datetime | None, now: datetime) -> bool:
-    return expires_at is not None and expired(expires_at, now)
 
 
 def _named(form: Form) -> str | None:

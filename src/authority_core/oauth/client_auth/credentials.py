@@ -60,19 +60,14 @@ def _basic(header: str) -> Credentials:
     name, colon, secret = decoded.partition(b":")
     if not colon:
         raise unauthenticated("credentials without a colon", challenge=True)
-    client_id, secret_text = _form_decoded(name), _form_decoded(secret)
+    try:  # RFC 6749 §2.3.1 wants both parts form-encoded
+        client_id, secret_text = decode_component(name), decode_component(secret)
+    except Problem:
+        raise unauthenticated("credentials that are not form-encoded UTF-8", challenge=True) from None
     if not client_id or not secret_text:
         raise unauthenticated("empty credentials", challenge=True)
     _check_length(client_id, secret_text)
     return Credentials(client_id, "client_secret_basic", secret_text)
-
-
-def _form_decoded(part: bytes) -> str:
-    """Undo the form encoding that RFC 6749 §2.3.1 wants of both parts."""
-    try:
-        return decode_component(part)
-    except Problem:
-        raise unauthenticated("credentials that are not form-encoded UTF-8", challenge=True) from None
 
 
 def _check_length(client_id: str, secret: str | None) -> None:

@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from ...kernel.changes import Change, Put
 from ...kernel.encoding import Digest, Json, digest
-from ...kernel.moment import Moment
+from ...kernel.moment import Moment, seconds
 from ...kernel.records import AccessToken, Client, Grant
 from ...kernel.settings import Settings
 from ...kernel.values import join_words
@@ -90,7 +90,7 @@ def _opaque(
     moment: Moment,
 ) -> MintedAccess:
     token = moment.token(KIND)
-    expires_at = moment.now + timedelta(seconds=lifetime)
+    expires_at = moment.now + seconds(lifetime)
     record = AccessToken(
         key=digest(KIND, token),
         token_id=token_id,

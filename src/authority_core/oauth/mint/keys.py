@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 from ...kernel.changes import Decision
 from ...kernel.encoding import Json, decode_json_object, encode_json
 from ...kernel.jose import PrivateKey, PublicKey, generate_private_jwk, public_jwk
-from ...kernel.moment import Moment
+from ...kernel.moment import Moment, instant
 from ...kernel.ports import Offload, Origin
 from ...kernel.records import SigningKey
 from ...kernel.shell import Shell
@@ -34,6 +34,7 @@ class NoSuchKey(Exception):
 @frozen
 class _Ring:
     loaded_at: datetime
+    stale_at: datetime
     records: tuple[SigningKey, ...]
     signing: Mapping[str, PrivateKey]
     verifying: tuple[PublicKey, ...]
@@ -101,8 +102,8 @@ class KeyRing:
         ring = self._ring
         if ring is not None:
             # The clock is asked again only every so often; tests wind it by hand.
-            now = self._shell.moment().now
-            if ring.loaded_at <= now < ring.loaded_at + LOOK_AGAIN:
+            now = instant(self._shell.moment)
+            if ring.loaded_at <= now < ring.stale_at:
                 return ring
         return await self._load(self._shell.moment())
 
@@ -143,7 +144,7 @@ class KeyRing:
         signing = {record.alg: self._import(record) for record in published if record.state == "active"}
         verifying = tuple(PublicKey.from_jwk(record.public_jwk) for record in published)
         jwks: Json = {"keys": [dict(record.public_jwk) for record in published]}
-        self._ring = ring = _Ring(now, records, signing, verifying, jwks)
+        self._ring = ring = _Ring(now, now + LOOK_AGAIN, records, signing, verifying, jwks)
         return ring
 
     def _import(self, record: SigningKey) -> PrivateKey:

@@ -11,7 +11,7 @@ import hmac
 from datetime import timedelta
 
 from ...kernel.encoding import base64url, digest
-from ...kernel.moment import Moment
+from ...kernel.moment import Moment, seconds
 from ...kernel.records import Client, Grant, RefreshToken
 from ...kernel.settings import Settings
 
@@ -28,7 +28,7 @@ def refresh_record(
     token: str, grant: Grant, generation: int, settings: Settings, moment: Moment
 ) -> RefreshToken:
     """Return the record of *token*: it lives `refresh_token_ttl` from now, never beyond its grant."""
-    expires_at = min(moment.now + timedelta(seconds=settings.refresh_token_ttl), grant.expires_at)
+    expires_at = min(moment.now + seconds(settings.refresh_token_ttl), grant.expires_at)
     return RefreshToken(
         key=digest(KIND, token),
         grant_id=grant.grant_id,
