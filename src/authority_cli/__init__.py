@@ -1,0 +1,1 @@
+"""The `authority` command: demo, server, database, clients, keys. Heavy imports wait inside the commands."""

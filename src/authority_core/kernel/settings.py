@@ -73,6 +73,10 @@ def _without_slash(issuer: str) -> str:
     return issuer.rstrip("/")
 
 
+def _as_scopes(values: Iterable[Scope]) -> tuple[Scope, ...]:
+    return tuple(values)
+
+
 def _as_secret(value: str | Secret) -> Secret:
     return value if isinstance(value, Secret) else Secret(value)
 
@@ -145,7 +149,7 @@ class Settings:
     # protocol
     scopes: tuple[Scope, ...] = field(
         default=STANDARD_SCOPES,
-        converter=tuple,
+        converter=_as_scopes,
         metadata={"doc": "Scopes of the server; the variable names those besides the standard ones.", "read": _scopes},
     )
     default_scopes: tuple[str, ...] = _words(("openid",), "Scopes of a request that names none.")

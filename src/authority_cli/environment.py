@@ -1,0 +1,134 @@
+"""What the command line reads from the environment besides settings: the database, the address, the adapter.
+
+Every variable `AUTHORITY_NAME` may be a file instead, named by `AUTHORITY_NAME_FILE`. Flags win over variables.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from .troubles import Trouble
+
+if TYPE_CHECKING:
+    from authority_core import Authority, Settings
+    from authority_core.kernel.ports import Pages
+    from authority_sql import SqlStorage
+
+PREFIX = "AUTHORITY_"
+ADAPTERS = ("starlette", "flask")
+
+
+def variable(name: str) -> str | None:
+    """Return `AUTHORITY_…`, or what the file named by `AUTHORITY_…_FILE` holds; `None` when neither is set."""
+    path = os.environ.get(f"{PREFIX}{name}_FILE")
+    if path:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip() or None
+        except OSError as error:
+            raise Trouble(f"{PREFIX}{name}_FILE: the file cannot be read ({error.strerror}).") from error
+    return os.environ.get(PREFIX + name) or None
+
+
+def database_url(given: str | None) -> str:
+    """Return the database's URL from a flag or the environment."""
+    url = given or variable("DATABASE_URL")
+    if url is None:
+        raise Trouble(
+            "No database was named: set AUTHORITY_DATABASE_URL, such as sqlite:////var/lib/authority/authority.db, "
+            "or add --database URL."
+        )
+    return url
+
+
+def masked(url: str) -> str:
+    """Return *url* as it may be shown: no password, no query."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "***"
+    if not parts.scheme:
+        return "***"
+    user = f"{parts.username}:***@" if parts.password else f"{parts.username}@" if parts.username else ""
+    return f"{parts.scheme}://{user}{host}{port}{parts.path}"
+
+
+def need_sql() -> None:
+    """Raise `Trouble` with the line that installs what the databases need."""
+    try:
+        import sqlalchemy as _sqlalchemy  # noqa: F401 - only to say in one sentence what is missing
+    except ImportError as missing:
+        raise Trouble("Databases need an extra: pip install 'authority-idp[sql]'") from missing
+
+
+def check_migrated(url: str) -> None:
+    """Raise `Trouble` unless the database at *url* has the tables of this version."""
+    need_sql()
+    from authority_sql import pending
+
+    if pending(url):
+        raise Trouble(f"The database {masked(url)} does not have the tables of this version: run `authority migrate`.")
+
+
+@frozen(eq=False)
+class Administration:
+    """An authority on synchronous storage, for one command."""
+
+    settings: Settings
+    storage: SqlStorage
+    authority: Authority
+
+
+@contextmanager
+def administration(database: str | None, settings: Settings | None = None) -> Iterator[Administration]:
+    """Open the database with the settings of the environment, and close it afterwards."""
+    from authority_core import Authority, Settings
+
+    need_sql()
+    from authority_sql import SqlStorage
+
+    chosen = settings or Settings.from_env()
+    url = database_url(database)
+    refuse_memory(url)
+    refuse_missing_file(url)
+    storage = SqlStorage.from_url(url)
+    try:
+        yield Administration(chosen, storage, Authority(chosen, storage, pages=pages()))
+    finally:
+        storage.close()
+
+
+def refuse_memory(url: str) -> None:
+    """Raise `Trouble` for a database that ends with the process."""
+    from sqlalchemy import make_url
+
+    from authority_sql.engines import in_memory
+
+    if in_memory(make_url(url)):
+        raise Trouble("This database lives in memory and ends with the command: name a file, such as sqlite:///authority.db.")
+
+
+def refuse_missing_file(url: str) -> None:
+    """Raise `Trouble` for a SQLite file that is not there, rather than make an empty one."""
+    from sqlalchemy import make_url
+
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).exists():
+        raise Trouble(f"There is no database {parsed.database}: run `authority migrate` to make it, or check the path.")
+
+
+def pages() -> Pages:
+    """Return the renderer of pages; raises `Trouble` with the line that installs it."""
+    try:
+        from authority_pages import JinjaPages
+    except ImportError as missing:
+        raise Trouble("Pages need an extra: pip install 'authority-idp[pages]'") from missing
+    return JinjaPages()

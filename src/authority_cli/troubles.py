@@ -1,0 +1,77 @@
+"""From an error to one sentence for a person: what, why, what to do. Secrets and traces stay out of it."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+logger = logging.getLogger("authority.cli")
+
+
+class Trouble(click.ClickException):
+    """A command could not do what was asked; the message says why and what to do. Exit code 1."""
+
+    exit_code = 1
+
+
+def sentence(error: Exception) -> str:
+    """Return what to tell a person of *error*."""
+    from authority_core.admin.refusals import Invalid, Unknown
+    from authority_core.kernel.changes import StorageUnavailable
+    from authority_core.kernel.problems import ConfigurationError
+    from authority_core.kernel.vault import CannotDecrypt
+
+    logger.debug("the command failed", exc_info=error)
+    if isinstance(error, ConfigurationError):
+        return listed("The settings cannot be used", error.faults)
+    if isinstance(error, Invalid):
+        return listed("This was refused", error.faults)
+    if isinstance(error, CannotDecrypt):
+        return (
+            "The database was made with another secret key, so its signing keys cannot be opened: give the old one as "
+            "AUTHORITY_SECRET_KEY, or list it in AUTHORITY_SECRET_KEY_PREVIOUS."
+        )
+    if isinstance(error, StorageUnavailable):
+        return _of_storage(error)
+    if isinstance(error, Unknown | ImportError):
+        return str(error)
+    if type(error).__module__.partition(".")[0] in ("sqlalchemy", "alembic", "sqlite3", "psycopg"):
+        return of_database(error)
+    if isinstance(error, OSError):
+        where = f" {error.filename}" if error.filename else ""
+        return f"The system refused{where}: {error.strerror or error}."
+    return (
+        f"This should not have happened ({type(error).__name__}: {_first_line(error)}). "
+        "Set AUTHORITY_LOG_LEVEL=debug to see where, and please report it."
+    )
+
+
+def listed(opening: str, faults: tuple[str, ...]) -> str:
+    """Return *faults* as one sentence, or as a list when there are several."""
+    if len(faults) == 1:
+        return f"{opening}: {faults[0]}"
+    return f"{opening}:\n" + "\n".join(f"  - {fault}" for fault in faults)
+
+
+def of_database(error: Exception) -> str:
+    """Return what to tell a person of an error of SQLAlchemy or a driver, without the statement or its values."""
+    original = getattr(error, "orig", None) or error
+    name = type(error).__name__
+    if name == "ArgumentError":
+        return "The database URL cannot be read: give something like sqlite:///authority.db or postgresql://user@host/name."
+    return f"The database cannot be used ({_first_line(original)}): check the URL, the folder's rights and the server."
+
+
+def _of_storage(error: Exception) -> str:
+    text = str(error)
+    cause = error.__cause__
+    if "migrate" in text:
+        return text
+    if isinstance(cause, Exception):
+        return f"The database cannot be used ({_first_line(cause)})."
+    return text if text.endswith(".") else f"The database cannot be used ({text})."
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
