@@ -114,7 +114,7 @@ def _redeemed(
     access = mint_access_token(
         policy, client, subject=grant.subject, grant=grant, scope=grant.scope, audience=audience, moment=moment
     )
-    changes: list[Change] = [Spend(code.key, moment.now, grant.keep_until), Put(grant), *access.changes]
+    changes: list[Change] = [Spend(code.key, moment.now, code.keep_until), Put(grant), *access.changes]
     refresh_token = None
     if may_refresh(client, grant.scope, policy):
         refresh_token = moment.token(REFRESH)

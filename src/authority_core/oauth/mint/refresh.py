@@ -34,7 +34,7 @@ def refresh_record(
         grant_id=grant.grant_id,
         generation=generation,
         expires_at=expires_at,
-        keep_until=grant.keep_until,  # a used token is recognised as such for as long as its grant could live
+        keep_until=expires_at + GRACE,  # until then a used token is recognised, and ends its grant
     )
 
 
