@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,128}\Z")  # RFC 6749 §3.3
+_URL_TEXT = re.compile(r"[A-Za-z0-9._~:/\[\]@!$&'()*+,;=%?#-]+\Z")  # RFC 3986 §2
+_USUAL_PORTS = {"https": ":443", "http": ":80"}
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
@@ -64,8 +66,13 @@ def _issuer_faults(settings: Settings) -> list[str]:
         return ["issuer is not a URL."]
     if parts.scheme not in ("http", "https") or not host:
         return ["issuer must be an https URL, such as https://id.example.com."]
+    if not _URL_TEXT.match(settings.issuer):
+        return ["issuer must be plain ASCII without blanks: it goes into headers and tokens as it is."]
     if parts.query or parts.fragment or "?" in settings.issuer or "#" in settings.issuer or parts.username is not None:
         return ["issuer must have no query, no fragment and no user name (RFC 8414 §2)."]
+    spelled = f"{parts.scheme}://{parts.netloc.lower().removesuffix(_USUAL_PORTS[parts.scheme])}"
+    if not f"{settings.issuer}/".startswith(f"{spelled}/"):
+        return [f"issuer must begin as browsers spell it, {spelled}: lower case, without the usual port."]
     if parts.scheme == "http" and host not in LOOPBACK_HOSTS:
         return ["issuer must be https: plain http is for loopback hosts in development only (RFC 8414 §2)."]
     if parts.scheme == "http" and settings.env == "production":
