@@ -77,8 +77,12 @@ class Shell:
         return True
 
     async def report(self, origin: Origin, *events: Event) -> None:
-        """Record and tell *events* that come with no change."""
-        await self._committed((), events, origin, self.moment())
+        """Record and tell *events* that come with no change. Raises `StorageUnavailable` as `settle` does."""
+
+        async def attempt(moment: Moment) -> Decision[None]:
+            return Decision(None, (), events)
+
+        await self.act(origin, attempt)
 
     async def _committed(
         self, changes: Sequence[Change], events: Sequence[Event], origin: Origin, moment: Moment
