@@ -111,14 +111,14 @@ def _deployment_faults(database: str | None) -> list[str]:
 
 
 def _warnings(settings: Settings) -> list[str]:
-    weak_hash = settings.argon2_memory_kib * settings.argon2_time < 19456 * 2
+    weak_hash = settings.argon2_memory_kib * settings.argon2_time < 7168 * 5
     url = os.environ.get(PREFIX + "DATABASE_URL", "")
     checks = (
         (settings.env != "production", "AUTHORITY_ENV is not production: what only development may do is allowed."),
         (not settings.secure, "The issuer is plain http: cookies and tokens travel unprotected."),
         (settings.allow_plain_pkce, "AUTHORITY_ALLOW_PLAIN_PKCE weakens PKCE (RFC 9700 §2.1.1)."),
         (settings.allow_public_pkce_only, "AUTHORITY_ALLOW_PUBLIC_PKCE_ONLY lets confidential clients leave PKCE out."),
-        (weak_hash, "The argon2 settings are below 19 MiB and 2 passes, the least that is recommended."),
+        (weak_hash, "The argon2 settings are weaker than 7 MiB with 5 passes, the least that is recommended."),
         (settings.secure and not settings.trusted_proxies,
          "AUTHORITY_TRUSTED_PROXIES is empty: behind a proxy, every request seems to come from it."),
         (bool(settings.secret_key_previous), "AUTHORITY_SECRET_KEY_PREVIOUS is set: take it out after re-encryption."),

@@ -64,7 +64,7 @@ def piped() -> Password:
     """Take the password from the first line of standard input."""
     from authority_core.kernel.values import Secret
 
-    return Password(Secret(click.get_text_stream("stdin").readline().rstrip("\r\n")))
+    return Password(Secret(sys.stdin.readline().rstrip("\r\n")))
 
 
 def new_administrator(
