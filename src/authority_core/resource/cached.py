@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from ..kernel.moment import MomentSource, expired
+from ..kernel.moment import MomentSource, expired, instant
 from .fetch import Fetch, FetchFailed
 from .reach import Reach
 from .refusals import RETRY_AFTER
@@ -79,7 +79,7 @@ class Cached(Generic[T]):
 
     async def renew(self, fetch: Fetch) -> None:
         """Fetch the value anew, unless that was tried too often or has just failed. Failures are logged."""
-        now = self._moment().now
+        now = instant(self._moment)
         if not self._may_try(now):
             return
         self._attempts += 1
@@ -105,7 +105,7 @@ class Cached(Generic[T]):
         return held
 
     def _younger(self, held: _Held[T], age: timedelta) -> bool:
-        now = self._moment().now
+        now = instant(self._moment)
         return held.since <= now and not expired(held.since + age, now)
 
     def _last(self) -> T:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from ..kernel.moment import MomentSource, expired, system_moment
+from ..kernel.moment import MomentSource, expired, instant, system_moment
 from ..kernel.responses import HttpResponse
 
 SIZE_LIMIT = 65_536
@@ -70,7 +70,7 @@ class StandardFetch:
 
     def __call__(self, request: FetchRequest) -> HttpResponse:
         """Return the answer, whatever its status. Raises `FetchFailed`."""
-        until = self.moment().now + timedelta(seconds=self.timeout)
+        until = instant(self.moment) + timedelta(seconds=self.timeout)
         try:
             connection = self._connection(request.url)
         except ValueError as error:
@@ -83,7 +83,7 @@ class StandardFetch:
                 body += chunk
                 if len(body) > self.limit:
                     raise FetchFailed("the answer is too long")
-                if expired(until, self.moment().now):
+                if expired(until, instant(self.moment)):
                     raise FetchFailed("the answer came too slowly")
             headers = tuple((name.lower(), value) for name, value in response.getheaders())
             return HttpResponse(response.status, headers, bytes(body))

@@ -10,7 +10,7 @@ from urllib.parse import quote_plus, urlencode
 
 from ..kernel.encoding import Digest, Json, digest
 from ..kernel.jose import Expired, InvalidToken, check_claims
-from ..kernel.moment import MomentSource, expired, system_moment
+from ..kernel.moment import MomentSource, expired, instant, system_moment
 from ..kernel.ports import Offload
 from ..kernel.problems import ConfigurationError
 from ..kernel.sync import run
@@ -109,7 +109,7 @@ class Introspector:
         """
         key = digest("introspected", token)
         known = self._answers.get(key)
-        if known is not None and not expired(known[1], self._moment().now):
+        if known is not None and not expired(known[1], instant(self._moment)):
             return known[0]
         try:
             answer = await self._ask(token)
@@ -143,7 +143,7 @@ class Introspector:
             raise InvalidToken("not an access token")
         # `iss` is optional in RFC 7662 §2.2: whoever answered is the issuer by TLS. If it is there it must be right.
         named = {"iss": self.issuer} | answer
-        now = self._moment().now
+        now = instant(self._moment)
         try:
             check_claims(named, issuer=self.issuer, audience=self.audience, now=now, skew=self._leeway)
         except Expired:
@@ -155,7 +155,7 @@ class Introspector:
             return
         if len(self._answers) >= _MOST_ANSWERS:
             self._answers.clear()  # rare, safe between threads, and costs one question a token
-        self._answers[key] = (found, min(self._moment().now + self._span, found.expires_at))
+        self._answers[key] = (found, min(instant(self._moment) + self._span, found.expires_at))
 
 
 def _basic(client_id: str, secret: Secret) -> Secret:

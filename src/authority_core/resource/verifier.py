@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Self
 
 from ..kernel.jose import ALGORITHMS, Expired, InvalidToken, check_claims, unverified_kid, verify
-from ..kernel.moment import MomentSource, system_moment
+from ..kernel.moment import MomentSource, instant, system_moment
 from ..kernel.ports import Offload
 from ..kernel.problems import ConfigurationError
 from ..kernel.sync import run
@@ -95,7 +95,7 @@ class TokenVerifier:
             kid = unverified_kid(token)
             keys = await self._keys.get(self._reach, lambda held: kid is None or kid in held.kids)
             claims = verify(token, keys.keys, typ=_TYPES).claims  # RFC 9068 §4
-            now = self._moment().now
+            now = instant(self._moment)
             check_claims(claims, issuer=self.issuer, audience=self.audience, now=now, skew=self._leeway)
             return read_claims(claims, self.issuer)
         except Expired:
