@@ -12,7 +12,6 @@ from .engines import Synchronous, in_memory, options_for, resolved, tune
 from .links import Link
 from .migrating import upgrade_async
 from .operations import Operations
-from .schema import tables_for
 from .statements import statements_for
 
 
@@ -32,7 +31,7 @@ class AsyncSqlStorage(Operations):
         memory = in_memory(engine.url)
         plain = AwaitingConnector(engine, one_writer=engine.dialect.name == "sqlite", shared=memory)
         connector = _FirstMigrating(plain, engine, prefix, schema) if owned and memory else plain
-        super().__init__(statements_for(tables_for(prefix, schema), engine.dialect), connector)
+        super().__init__(statements_for(prefix, schema, engine.dialect), connector)
 
     @classmethod
     def from_url(

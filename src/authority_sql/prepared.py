@@ -24,7 +24,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
-from sqlalchemy.engine.default import DefaultDialect
 
 from .kinds import TEXT_TYPE
 
@@ -55,10 +54,7 @@ class Preparer:
     """Turns statements into the text of one *dialect*."""
 
     def __init__(self, dialect: Dialect) -> None:
-        # Values are given by position; psycopg takes both spellings, and SQLAlchemy's default for it is by name.
         self._dialect = dialect
-        if isinstance(dialect, DefaultDialect) and dialect.paramstyle == "pyformat":
-            self._dialect = type(dialect)(paramstyle="format")
         self._insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
 
     def prepare(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import ColumnElement, Table, and_, bindparam, case, delete, select, update
+from sqlalchemy import URL, ColumnElement, Table, and_, bindparam, case, delete, select, update
 from sqlalchemy.engine import Dialect
 
 from . import shapes
 from .prepared import Prepared, Preparer, param
 from .reading import reads_for
-from .schema import Tables
+from .schema import Tables, tables_for
 
 
 @frozen
@@ -40,9 +41,19 @@ class Statements:
     cleanup: tuple[Prepared, ...]
 
 
-def statements_for(tables: Tables, dialect: Dialect) -> Statements:
-    """Return every statement over *tables*, ready for *dialect*'s driver."""
-    preparer = Preparer(dialect)
+def statements_for(prefix: str, schema: str | None, dialect: Dialect) -> Statements:
+    """Return every statement, ready for *dialect*'s driver; all storages of one place and driver share them."""
+    return _statements(prefix, schema, dialect.name, dialect.driver)
+
+
+@lru_cache(maxsize=16)
+def _statements(prefix: str, schema: str | None, name: str, driver: str) -> Statements:
+    kind: Any = URL.create(f"{name}+{driver}").get_dialect()
+    dialect: Dialect = kind()
+    if dialect.paramstyle == "pyformat":
+        # Values are given by position; psycopg takes both spellings, and SQLAlchemy's default for it is by name.
+        dialect = kind(paramstyle="format")
+    preparer, tables = Preparer(dialect), tables_for(prefix, schema)
     return Statements(
         reads=reads_for(preparer, tables),
         inserts={

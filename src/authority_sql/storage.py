@@ -32,7 +32,6 @@ from .blocking import KeepingConnector, PoolConnector
 from .engines import Synchronous, blocking_engine, in_memory, resolved
 from .migrating import upgrade
 from .operations import Operations
-from .schema import tables_for
 from .statements import statements_for
 
 
@@ -54,7 +53,7 @@ class SqlStorage:
             self._connector = KeepingConnector(engine, keep=owned, shared=in_memory(engine.url))
         else:
             self._connector = PoolConnector(engine)
-        statements = statements_for(tables_for(prefix, schema), engine.dialect)
+        statements = statements_for(prefix, schema, engine.dialect)
         self._on = Operations(statements, self._connector)
 
     @classmethod

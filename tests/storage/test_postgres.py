@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
+import sys
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
 from authority_core.testing.contract import StorageContract
-from authority_sql import AsyncSqlStorage, SqlStorage, metadata, migrate
+from authority_sql import AsyncSqlStorage, SqlStorage, metadata, migrate, pending
 from authority_sql.engines import synchronous
 
 URL = os.environ.get("AUTHORITY_TEST_POSTGRES", "")
-pytestmark = pytest.mark.skipif(not URL, reason="AUTHORITY_TEST_POSTGRES is not set: give it the URL of a database")
+if not URL:
+    pytest.skip("AUTHORITY_TEST_POSTGRES is not set: give it the URL of a database", allow_module_level=True)
 
 
 def emptied() -> str:
@@ -62,6 +67,30 @@ class TestEngineOfTheHost(StorageContract):
     def close_storage(self, storage):
         storage.close()
         self.engine.dispose()
+
+
+def test_migrations_make_the_tables_of_the_metadata():
+    """A migrated database is what the metadata describes: nothing missing, nothing more."""
+    engine = create_engine(synchronous(emptied()))
+    with engine.connect() as connection:
+        options = {"version_table": "authority_alembic_version", "compare_type": True}
+        context = MigrationContext.configure(connection, opts=options)
+
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_several_processes_migrate_at_once():
+    """Whoever comes second waits and finds nothing left to do."""
+    engine = create_engine(synchronous(emptied()))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE authority_alembic_version, " + ", ".join(metadata.tables))
+    engine.dispose()
+    code = f"from authority_sql import migrate; migrate({URL!r})"
+    started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
+
+    assert [(one.communicate(timeout=60)[1], one.returncode) for one in started] == [(b"", 0)] * 3
+    assert pending(URL) == []
 
 
 def test_a_dead_connection_in_the_pool_is_replaced():
