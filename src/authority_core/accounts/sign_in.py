@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
 
 from attrs import evolve, field, frozen
 
@@ -16,8 +15,8 @@ from ..kernel.pages import ClientCard, SignInPage
 from ..kernel.passwords import Passwords
 from ..kernel.records import Interaction, User
 from ..kernel.requests import HttpRequest, parse_body, parse_query
-from ..kernel.responses import HttpResponse, redirect
-from ..kernel.shell import origin_of
+from ..kernel.responses import Headers, HttpResponse, redirect
+from ..kernel.shell import CROWD, origin_of
 from ..kernel.show import Screen
 from .attempts import Attempts, Locked
 from .sessions import Sessions, may_sign_in
@@ -55,16 +54,17 @@ class SignInEndpoint:
         waiting = await self._waiting(request, transaction)
         password, remember = form.get("password") or "", form.get("remember") == "on"
 
-        async def again(error: str, status: int) -> HttpResponse:
-            return await self._form(request, waiting, transaction if waiting else None, typed, error, status)
+        async def again(error: str, status: int, headers: Headers = ()) -> HttpResponse:
+            return await self._form(request, waiting, transaction if waiting else None, typed, error, status, headers)
 
         if not typed or not password or len(typed) > LONGEST:
             return await again("Enter your user name or e-mail address, and your password.", 400)
         identifier = canonical(typed)
-        admission = await self.attempts.admit(identifier)
-        if isinstance(admission, Locked):
-            return await again(_locked(admission.until, self.sessions.shell.moment().now), 423)
         user = await self.sessions.shell.storage.user_by_identifier(identifier)
+        admission = await self.attempts.admit(self.attempts.key(identifier, user))
+        if isinstance(admission, Locked):
+            wait = max(1, math.ceil((admission.until - self.sessions.shell.moment().now).total_seconds()))
+            return await again(_locked(wait), 423, (("retry-after", str(wait)),))
         if not await self.passwords.verify(password, user.password_hash if user else None) or user is None:
             await self._failed(identifier, user, request, "wrong password" if user else "unknown identifier")
             return await again(WRONG + _left(admission.left), 401)
@@ -96,19 +96,18 @@ class SignInEndpoint:
             previous = before[0] if before else None
             session, changes, cookies = self.sessions.opened(now, previous, request, moment, remember=remember)
             signed_in = evolve(now, last_login_at=moment.now, password_hash=rehashed or now.password_hash)
-            changes += (Replace(signed_in), self.attempts.forgiven(identifier, moment.now))
+            changes += (Replace(signed_in), self.attempts.forgiven(self.attempts.key(identifier, user), moment.now))
             events = (
                 UserSignedIn(subject=now.user_id, session_id=session.session_id, method="password"),
                 SessionCreated(subject=now.user_id, session_id=session.session_id),
             )
             return Decision(redirect(onward, after_post=True, headers=cookies), changes, events)
 
-        return await self.sessions.shell.act(origin_of(request), attempt)
+        return await self.sessions.shell.act(origin_of(request), attempt, CROWD)
 
     async def _failed(self, identifier: str, user: User | None, request: HttpRequest, reason: str) -> None:
-        event = SignInFailed(
-            subject=user.user_id if user else None, identifier=self.attempts.key(identifier).hex()[:16], reason=reason
-        )
+        typed = self.attempts.key(identifier, None).hex()[:16]
+        event = SignInFailed(subject=user.user_id if user else None, identifier=typed, reason=reason)
         await self.sessions.shell.report(origin_of(request), event)
 
     async def _form(
@@ -119,6 +118,7 @@ class SignInEndpoint:
         typed: str | None = None,
         error: str | None = None,
         status: int = 200,
+        headers: Headers = (),
     ) -> HttpResponse:
         moment = self.sessions.shell.moment()
         secret, cookies = self.browsers.greet(request, moment)
@@ -132,7 +132,7 @@ class SignInEndpoint:
             identifier=typed if typed is not None else _hint(waiting),
             error=error,
         )
-        return self.screen.show(request, page, status=status, headers=cookies, form_leaves=True)
+        return self.screen.show(request, page, status=status, headers=(*cookies, *headers), form_leaves=True)
 
     async def _waiting(self, request: HttpRequest, transaction: str | None) -> Interaction | None:
         """Return the authorization request that waits for this sign-in, if this browser began it."""
@@ -169,8 +169,8 @@ def _left(left: int) -> str:
     return f" {left} more {'try' if left == 1 else 'tries'} before a pause." if left else " There is a pause now."
 
 
-def _locked(until: datetime, now: datetime) -> str:
-    minutes = max(1, math.ceil((until - now).total_seconds() / 60))
+def _locked(seconds: int) -> str:
+    minutes = math.ceil(seconds / 60)
     return (
         "Signing in is paused because of repeated failed attempts. "
         f"Try again in {minutes} minute{'s' if minutes > 1 else ''}, or contact support."

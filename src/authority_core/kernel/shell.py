@@ -2,7 +2,7 @@
 
 Every endpoint goes through `settle`: it draws a moment, lets the endpoint look and decide, seals the answer before
 anything is written (a failing signer burns no code), commits all changes with their audit records at once, and on
-`Conflict` looks again, at most three times.
+`Conflict` looks again: three times at most, but for records that people crowd upon.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ A = TypeVar("A")
 S = TypeVar("S")
 
 ATTEMPTS = 3
+CROWD = 16
+"""Attempts for a record that one person writes from several places at once: each conflict lets another one through."""
 _LEVELS = {"all": frozenset({"all", "important", "errors"}), "important": frozenset({"important", "errors"}),
            "errors": frozenset({"errors"})}  # fmt: skip
 _COMMON = frozenset(field.name for field in attrs.fields(Event)) - {"reason"}
@@ -48,13 +50,14 @@ class Shell:
         origin: Origin,
         attempt: Callable[[Moment], Awaitable[Decision[A]]],
         seal: Callable[[A, Moment], Awaitable[S]],
+        attempts: int = ATTEMPTS,
     ) -> S:
-        """Return the sealed answer of the first *attempt* whose changes were committed.
+        """Return the sealed answer of the first *attempt* whose changes were committed, of *attempts* at most.
 
         Raises:
             StorageUnavailable: Storage conflicts for ever, or cannot be reached. Nothing is half done.
         """
-        for _ in range(ATTEMPTS):
+        for _ in range(attempts):
             moment = self.moment()
             decision = await attempt(moment)
             sealed = await seal(decision.answer, moment)
@@ -63,10 +66,10 @@ class Shell:
         raise StorageUnavailable("storage conflicts time and again")
 
     async def act(
-        self, origin: Origin, attempt: Callable[[Moment], Awaitable[Decision[A]]]
+        self, origin: Origin, attempt: Callable[[Moment], Awaitable[Decision[A]]], attempts: int = ATTEMPTS
     ) -> A:
         """`settle` for answers that need no sealing."""
-        return await self.settle(origin, attempt, _as_it_is)
+        return await self.settle(origin, attempt, _as_it_is, attempts)
 
     async def write(self, *changes: Change) -> bool:
         """Commit *changes* that no decision or event goes with; tell whether they were made, or somebody was first."""

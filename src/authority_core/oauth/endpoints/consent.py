@@ -22,7 +22,7 @@ from ...kernel.records import Client, Consent
 from ...kernel.requests import HttpRequest, parse_body, parse_query
 from ...kernel.responses import HttpResponse, redirect
 from ...kernel.settings import Settings
-from ...kernel.shell import origin_of
+from ...kernel.shell import CROWD, origin_of
 from ...kernel.values import join_words
 from ..authorize.request import AuthorizationRequest
 from ..authorize.steps import Allow, AskConsent, Facts, next_step, rememberable
@@ -94,7 +94,7 @@ class DecisionEndpoint:
                 return Decision(redirect(back, after_post=True))
             return self._approved(typed, authentication, facts, done, moment)
 
-        return await wing.oauth.shell.act(origin_of(request), attempt)
+        return await wing.oauth.shell.act(origin_of(request), attempt, CROWD)
 
     def _denied(self, typed: AuthorizationRequest, authentication: Authentication, done: Change) -> Answered:
         refusal = refuse("access_denied", "The person denied the request.")
