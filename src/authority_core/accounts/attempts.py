@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
-from ..kernel.changes import Change, Count
+from ..kernel.changes import Change, Count, Decision
 from ..kernel.encoding import Digest, keyed_digest
-from ..kernel.moment import expired
+from ..kernel.moment import Moment, expired
+from ..kernel.ports import Origin
+from ..kernel.records import User
 from ..kernel.shell import Shell
 from ..kernel.vault import derive
 
@@ -33,7 +35,7 @@ class Admitted:
 
 @frozen(eq=False)
 class Attempts:
-    """Failed sign-ins by identifier."""
+    """Failed sign-ins: by account, whichever of its names was typed; by what was typed, when that is nobody's."""
 
     shell: Shell
     _key: bytes = field(repr=False)
@@ -43,24 +45,29 @@ class Attempts:
         """Derive the key under which identifiers are counted."""
         return cls(shell, derive(shell.settings.secret_key, "sign-in-attempts"))
 
-    def key(self, identifier: str) -> Digest:
-        """Return what storage may know of an *identifier* that somebody typed."""
-        return keyed_digest(self._key, "identifier", identifier)
+    def key(self, identifier: str, user: User | None) -> Digest:
+        """Return the counter of *user*, or of an *identifier* that somebody typed and that is nobody's."""
+        kind, text = ("identifier", identifier) if user is None else ("account", user.user_id)
+        return keyed_digest(self._key, kind, text)
 
-    async def admit(self, identifier: str) -> Admitted | Locked:
-        """Count an attempt for *identifier* and tell whether it may be judged."""
+    async def admit(self, key: Digest) -> Admitted | Locked:
+        """Count an attempt at *key* and tell whether it may be judged. Raises `StorageUnavailable` if it cannot."""
         threshold = self.shell.settings.lockout_threshold
-        key, now = self.key(identifier), self.shell.moment().now
+        now = self.shell.moment().now
         known = await self.shell.storage.counter(key)
         if known is not None and known.value >= threshold and not expired(known.expires_at, now):
             return Locked(known.expires_at)
         until = now + timedelta(minutes=self.shell.settings.lockout_duration)
-        await self.shell.write(Count(key, now, until))
+
+        async def attempt(moment: Moment) -> Decision[None]:
+            return Decision(None, (Count(key, now, until),))
+
+        await self.shell.act(Origin(), attempt)
         counted = await self.shell.storage.counter(key)
         if counted is None or counted.value > threshold:
             return Locked(counted.expires_at if counted else until)
         return Admitted(threshold - counted.value)
 
-    def forgiven(self, identifier: str, now: datetime) -> Change:
+    def forgiven(self, key: Digest, now: datetime) -> Change:
         """Return the change that forgets the attempts, after a success."""
-        return Count(self.key(identifier), now, now, by=None)
+        return Count(key, now, now, by=None)
