@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import frozen
 
 from ...kernel.changes import Decision
@@ -9,7 +11,7 @@ from ...kernel.encoding import Json
 from ...kernel.events import TokenRefused
 from ...kernel.moment import Moment
 from ...kernel.ports import Origin
-from ...kernel.problems import Problem, Refusal
+from ...kernel.problems import Problem, Refusal, refuse
 from ...kernel.records import Client
 from ...kernel.requests import Form, HttpRequest, parse_body
 from ...kernel.responses import HttpResponse, error_response, json_response
@@ -20,6 +22,8 @@ from ..grants.base import AnyGrant
 from ..mint.tokens import Tokens, seal
 
 _MAY_REPEAT = frozenset({"resource", "audience"})  # RFC 8707 §2, RFC 8693 §2.1
+
+_GONE = refuse("invalid_grant", "The account is gone or may not sign in.")
 
 
 @frozen(eq=False)
@@ -57,6 +61,8 @@ class TokenEndpoint:
         async def attempt(moment: Moment) -> Decision[Tokens | Refusal]:
             facts = await grant.load(typed, shell.storage)
             decision = grant.decide(typed, facts, shell.settings, moment)
+            if isinstance(decision.answer, Tokens) and await self._person_is_gone(decision.answer):
+                decision = Decision(_GONE)
             if isinstance(decision.answer, Refusal):
                 refused = _refused(decision.answer, grant.name, client)
                 return Decision(decision.answer, decision.changes, (*decision.events, refused))
@@ -66,6 +72,11 @@ class TokenEndpoint:
             return answer if isinstance(answer, Refusal) else await seal(answer, signer)
 
         return await shell.settle(origin, attempt, sealed)
+
+    async def _person_is_gone(self, tokens: Tokens) -> bool:
+        person = tokens.access.person
+        # A host's own source may answer anything; only claims, even none of them, mean yes.
+        return person is not None and not isinstance(await self.oauth.claims.claims(person, frozenset()), Mapping)
 
 
 def read_post(request: HttpRequest) -> Form:

@@ -31,6 +31,8 @@ class MintedAccess:
     expires_in: int
     scope: frozenset[str]
     changes: tuple[Change, ...] = ()
+    person: str | None = None
+    """The subject of the grant behind it, who must still be allowed to sign in; a client's own token has none."""
 
 
 def mint_access_token(
@@ -63,7 +65,8 @@ def mint_access_token(
     }
     if grant is not None:
         claims |= _grant_claims(grant)
-    return MintedAccess(Unsigned(settings.access_token_algorithm, "at+jwt", claims), token_id, lifetime, scope)
+    unsigned = Unsigned(settings.access_token_algorithm, "at+jwt", claims)
+    return MintedAccess(unsigned, token_id, lifetime, scope, person=grant.subject if grant else None)
 
 
 def _grant_claims(grant: Grant) -> Json:
@@ -103,7 +106,7 @@ def _opaque(
         expires_at=expires_at,
         keep_until=expires_at + GRACE,
     )
-    return MintedAccess(token, token_id, lifetime, scope, (Put(record),))
+    return MintedAccess(token, token_id, lifetime, scope, (Put(record),), grant.subject if grant else None)
 
 
 def revoked_jwt_key(token_id: str) -> Digest:
