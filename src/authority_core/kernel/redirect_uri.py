@@ -14,6 +14,7 @@ _RESPONSE_NAMES = frozenset(
 )  # fmt: skip
 _PRINTABLE = re.compile(r"[\x21-\x7e]+\Z")
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::([0-9]{1,5}))?(/.*)?\Z")
+_AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z")
 _PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+\Z")
 
 
@@ -57,6 +58,8 @@ def fault(uri: str, *, application_type: Literal["web", "native"], confidential:
         return "The redirect URI is not a URL."
     if "@" in parts.netloc:
         return "A redirect URI must not carry a user name."
+    if parts.scheme in ("http", "https") and host and not _AUTHORITY.match(parts.netloc):
+        return "A redirect URI's host must be a plain name or address."
     if _dot_segments(parts.path):
         return "A redirect URI must not have dot segments in its path."
     if {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)} & _RESPONSE_NAMES:
@@ -65,8 +68,9 @@ def fault(uri: str, *, application_type: Literal["web", "native"], confidential:
 
 
 def _dot_segments(path: str) -> bool:
-    lowered = path.lower().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/").split(";")[0]
-    return "%00" in path or any(segment in (".", "..") for segment in lowered.split("/")) or "/..;" in path
+    for escaped, plain in (("%2e", "."), ("%2f", "/"), ("%5c", "/"), ("%3b", ";")):
+        path = path.lower().replace(escaped, plain)
+    return "%00" in path or any(segment.partition(";")[0] in (".", "..") for segment in path.split("/"))
 
 
 def _scheme_fault(

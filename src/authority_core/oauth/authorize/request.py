@@ -16,7 +16,7 @@ from ...kernel.records import Client
 from ...kernel.requests import Form
 from ...kernel.settings import Settings
 from ..checks.pkce import check_challenge
-from ..checks.redirect_uri import matches
+from ..checks.redirect_uri import fault, matches
 from ..checks.resource import allowed_audience
 from ..checks.scope import allowed_scope, parse_scope
 
@@ -72,6 +72,12 @@ def proved_return(form: Form, client: Client | None) -> Return:
         raise Problem("invalid_request", "The request has no redirect_uri.")
     if not matches(redirect_uri, client.redirect_uris, client.application_type):
         raise Problem("invalid_request", "The request has an invalid redirect_uri.", reason="not registered")
+    # The rules of registration again: a URI that came into storage by another way must not lead anywhere.
+    wrong = fault(
+        redirect_uri, application_type=client.application_type, confidential=client.confidential, production=False
+    )
+    if wrong is not None:
+        raise Problem("invalid_request", "The request has an invalid redirect_uri.", reason=wrong)
     state = None if "state" in form.repeated else form.get("state")
     return Return(client, redirect_uri, state if state is None or len(state) <= LONGEST_STATE else None)
 
