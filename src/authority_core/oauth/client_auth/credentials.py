@@ -37,7 +37,7 @@ def read_credentials(request: HttpRequest, form: Form) -> Credentials:
     if header is None:
         if body_id is None:
             raise unauthenticated("no credentials")
-        _check_length(body_id, body_secret)
+        _check_length(body_id, body_secret, challenge=False)
         return Credentials(body_id, "none" if body_secret is None else "client_secret_post", body_secret)
     if "client_secret" in form:
         raise Problem("invalid_request", "Use one client authentication method, not two.")
@@ -66,13 +66,13 @@ def _basic(header: str) -> Credentials:
         raise unauthenticated("credentials that are not form-encoded UTF-8", challenge=True) from None
     if not client_id or not secret_text:
         raise unauthenticated("empty credentials", challenge=True)
-    _check_length(client_id, secret_text)
+    _check_length(client_id, secret_text, challenge=True)
     return Credentials(client_id, "client_secret_basic", secret_text)
 
 
-def _check_length(client_id: str, secret: str | None) -> None:
+def _check_length(client_id: str, secret: str | None, *, challenge: bool) -> None:
     if len(client_id) > LONGEST or len(secret or "") > LONGEST:
-        raise unauthenticated("credentials too long")
+        raise unauthenticated("credentials too long", challenge=challenge)
 
 
 def unauthenticated(reason: str, *, challenge: bool = False) -> Problem:
