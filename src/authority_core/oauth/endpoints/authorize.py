@@ -30,7 +30,7 @@ from ..authorize.steps import Allow, AskConsent, AskSignIn, Facts, issue_code, n
 from ..context import OAuth
 
 CONSENT_PATH = "/consent"
-LONGEST_POST = 8192
+LONGEST_REQUEST = 8192
 _QUERY_SAFE = "%&=+-._~:/?@!$'()*,;"  # RFC 3986 §3.4, and what is escaped already
 Answered = Decision[HttpResponse]
 
@@ -120,6 +120,8 @@ class AuthorizeEndpoint:
         """Answer with a redirect to the client, to sign-in, or to consent; or with an error page."""
         if request.method == "POST":
             return self._from_post(request)
+        if len(request.query) > LONGEST_REQUEST:
+            raise Problem("request_too_large", "The authorization request is too long.")
         form = parse_query(request)
         transaction = form.get("transaction")
         if transaction is not None:
@@ -132,7 +134,7 @@ class AuthorizeEndpoint:
         if request.query:
             raise Problem("invalid_request", "Parameters belong in the body.")
         parse_body(request)
-        if len(request.body) > LONGEST_POST:
+        if len(request.body) > LONGEST_REQUEST:
             raise Problem("request_too_large", "The authorization request is too long.")
         address = self.authorization.oauth.shell.settings.issuer + "/authorize?"
         return redirect(address + quote(request.body, safe=_QUERY_SAFE), after_post=True)
