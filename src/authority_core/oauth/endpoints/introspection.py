@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import frozen
 
 from ...kernel.encoding import Json
@@ -38,7 +40,7 @@ class IntrospectionEndpoint:
         if token.subject is not None and token.grant is not None:
             # The person may be gone since: RFC 7662 §2.2 leaves "active" to the server's own knowledge.
             known = await self.oauth.claims.claims(token.subject, frozenset({"preferred_username", "email"}))
-            if known is None:
+            if not isinstance(known, Mapping):  # a host's own source may answer anything; only claims mean yes
                 return json_response(_INACTIVE)
             return json_response(_described(token, self.oauth.shell.settings.issuer, _username(known)))
         return json_response(_described(token, self.oauth.shell.settings.issuer, None))
@@ -48,9 +50,9 @@ def _may_see(caller: Client, token: LiveToken) -> bool:
     return caller.client_id == token.client.client_id or bool(caller.protects.intersection(token.audience))
 
 
-def _username(known: object) -> str | None:
-    claims = known if isinstance(known, dict) else {}
-    return claims.get("email") or claims.get("preferred_username")
+def _username(known: Mapping[str, object]) -> str | None:
+    name = known.get("email") or known.get("preferred_username")
+    return name if isinstance(name, str) else None
 
 
 def _described(token: LiveToken, issuer: str, username: str | None) -> Json:
