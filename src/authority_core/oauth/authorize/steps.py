@@ -93,9 +93,11 @@ def _not_yet_allowed(
     request: AuthorizationRequest, consent: Consent | None, moment: Moment
 ) -> frozenset[str]:
     """Return the scopes that need asking; all of them for a client whose identity nobody can prove (RFC 8252 §8.6)."""
+    if not rememberable(request):
+        return request.scope
     if request.client.first_party:
         return frozenset()
-    if not rememberable(request) or consent is None or consent.revoked_at is not None:
+    if consent is None or consent.revoked_at is not None:
         return request.scope
     if consent.expires_at is not None and expired(consent.expires_at, moment.now):
         return request.scope
