@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from authority_core.kernel.identity import canonical, email_fault, person, username_fault
 from authority_core.kernel.passwords import Passwords, policy_faults
@@ -91,5 +92,5 @@ def test_names_and_addresses():
     assert email_fault("a@b\n")
     assert person(make_user("u", "alice")).display_name == "Alice"
     assert person(make_user("u", "alice", claims={"name": ""})).display_name == "alice"
-    assert person(make_user("u", "x", username=None, claims={"name": 1})).display_name == "x@example.com"
-    assert person(make_user("u", "x", username=None, email=None, claims={})).display_name == "u"
+    assert person(evolve(make_user("u", "x"), username=None, claims={"name": 1})).display_name == "x@example.com"
+    assert person(evolve(make_user("u", "x"), username=None, email=None, claims={})).display_name == "u"
