@@ -192,7 +192,7 @@ def test_keys_in_the_token_are_not_looked_at(world):
 def test_members_that_come_twice(world):
     """A claim or header member that is there twice could be read in two ways, and is not read at all."""
     verifier, good = world.verifier(), world.token()
-    twice = '{"iss":"%s","sub":"alice","sub":"mallory"}' % ISSUER
+    twice = '{"sub":"alice","sub":"mallory"}'
     payload = good.replace(good.split(".")[1], base64url(twice.encode()))
     head = base64url(b'{"alg":"ES256","alg":"none","typ":"at+jwt"}')
 
