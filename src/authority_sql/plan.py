@@ -18,6 +18,8 @@ from .kinds import DIGEST, canonical, micros
 from .prepared import Prepared, Values
 from .statements import Statements
 
+_UNBOUNDED = 2**62
+
 
 @frozen
 class Step:
@@ -83,7 +85,8 @@ def _count(statements: Statements, change: Count) -> Step:
     key = _digest(change.key)
     if change.by is None:
         return _made(statements.uncount, (key,), must_change=False)
-    return _made(statements.count, (key, change.by, micros(change.until), micros(change.at)), must_change=False)
+    most = _UNBOUNDED if change.most is None else change.most
+    return _made(statements.count, (key, change.by, micros(change.until), micros(change.at), most))
 
 
 def _replace(statements: Statements, record: Mutable) -> Step:

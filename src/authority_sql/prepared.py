@@ -28,7 +28,7 @@ from sqlalchemy.engine import Dialect
 from .kinds import TEXT_TYPE
 
 Values = tuple[Any, ...]
-_NUMBERS = frozenset({"at", "count", "version"})
+_NUMBERS = frozenset({"at", "count", "most", "version"})
 
 
 @frozen
@@ -78,15 +78,25 @@ class Preparer:
         return self.prepare(insert(table), names, raw=True)
 
     def upsert(
-        self, table: Table, names: Sequence[str], changes: Callable[[Any], dict[str, Any]], extra: Sequence[str] = ()
+        self,
+        table: Table,
+        names: Sequence[str],
+        changes: Callable[[Any], dict[str, Any]],
+        extra: Sequence[str] = (),
+        where: Callable[[Any], ColumnElement[bool]] | None = None,
     ) -> Prepared:
-        """Return the INSERT of one row that, where the key exists, makes *changes* (a function of the new row)."""
+        """Return the INSERT of one row that, where the key exists, makes *changes* (a function of the new row).
+
+        It touches no row where the key exists and *where* (of the new row too) does not hold.
+        """
         fresh = {name: bindparam(f"p_{name}", type_=table.c[name].type) for name in names}
         statement = self._insert(table).values(fresh)
         key = [column.name for column in table.primary_key]
-        return self.prepare(
-            statement.on_conflict_do_update(index_elements=key, set_=changes(statement.excluded)), [*names, *extra]
+        new = statement.excluded
+        upsert = statement.on_conflict_do_update(
+            index_elements=key, set_=changes(new), where=None if where is None else where(new)
         )
+        return self.prepare(upsert, [*names, *extra])
 
 
 def _arranger(order: Sequence[int], constants: Values) -> Callable[[Values], Values]:

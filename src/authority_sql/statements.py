@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import URL, ColumnElement, Table, and_, bindparam, case, delete, select, update
+from sqlalchemy import URL, ColumnElement, Table, and_, bindparam, case, delete, or_, select, update
 from sqlalchemy.engine import Dialect
 
 from . import shapes
@@ -102,7 +102,10 @@ def _count(preparer: Preparer, table: Table) -> Prepared:
             "expires_at": case((over, new.expires_at), else_=table.c.expires_at),
         }
 
-    return preparer.upsert(table, ("key", "value", "expires_at"), changes, ("at",))
+    def within(new: Any) -> ColumnElement[bool]:
+        return or_(over, table.c.value + new.value <= param("most"))
+
+    return preparer.upsert(table, ("key", "value", "expires_at"), changes, ("at", "most"), within)
 
 
 def _writes(preparer: Preparer, table: Table, shape: shapes.Shape[Any]) -> Writes:

@@ -93,13 +93,15 @@ class Remove:
 class Count:
     """Add *by* to the counter at *key*, losing no concurrent increment; a counter past its end starts from zero.
 
-    *until* is the end of a counter that starts now. `by=None` takes the counter away.
+    *until* is the end of a counter that starts now. `by=None` takes the counter away. A commit that would bring a
+    counter above *most* is a `Conflict`: of all that ask, exactly so many get in.
     """
 
     key: Digest
     at: datetime
     until: datetime
     by: int | None = 1
+    most: int | None = None
 
 
 Change = Put | Spend | Revoke | CutOff | Replace | Remove | Count

@@ -189,7 +189,9 @@ class MemoryStorage:
                 self._check_version(change.record)
                 if isinstance(change, Replace):
                     self._check_unique(change.record)
-            case Revoke() | CutOff() | Count():
+            case Count():
+                self._check_count(change)
+            case Revoke() | CutOff():
                 pass
             case _:
                 assert_never(change)
@@ -230,6 +232,12 @@ class MemoryStorage:
                 self._count(change)
             case _:
                 assert_never(change)
+
+    def _check_count(self, change: Count) -> None:
+        known = self._counters.get(change.key)
+        value = known.value if known is not None and change.at < known.expires_at else 0
+        if change.most is not None and value + (change.by or 0) > change.most:
+            raise Conflict
 
     def _count(self, change: Count) -> None:
         if change.by is None:

@@ -128,6 +128,21 @@ class Mutable:
         expect_same(counter and (counter.value, counter.expires_at), (2, end), "it starts from zero")
 
     @promise
+    async def test_a_counter_stops_at_its_most(self, stage: Stage) -> None:
+        """A commit that would bring a counter above *most* is a conflict and counts nothing; past its end it may."""
+        storage, key, end = stage.storage, key_of("counter", "sign-in"), LATER + timedelta(hours=1)
+        for _ in range(2):
+            await storage.commit([Count(key, NOW, LATER, most=2)])
+        await expect_conflict(storage, [Count(key, NOW, LATER, most=2)], "two is the most")
+        counter = await storage.counter(key)
+        expect_same(counter and counter.value, 2, "what was refused is not counted")
+        await storage.commit([Count(key, NOW, LATER, most=3)])
+        await storage.commit([Count(key, LATER, end, most=1)])
+
+        counter = await storage.counter(key)
+        expect_same(counter and (counter.value, counter.expires_at), (1, end), "after its end it starts from zero")
+
+    @promise
     async def test_a_counter_is_taken_away(self, stage: Stage) -> None:
         """`by=None` takes the counter away, again and again without conflict; others stay."""
         storage, key, other = stage.storage, key_of("counter", "sign-in"), key_of("counter", "other")

@@ -116,6 +116,14 @@ class Races:
         expect(counter is not None and counter.value == CONTENDERS, f"of {CONTENDERS} increments none is lost")
 
     @promise
+    async def test_a_counter_admits_exactly_its_most(self, stage: Stage) -> None:
+        """Of many who count up to a most at once, exactly so many succeed."""
+        key = key_of("counter", "admission")
+
+        admitted = await stage.contend_to_commit([[Count(key, NOW, LATER, most=5)] for _ in range(CONTENDERS)])
+        expect_same(len(admitted), 5, "five get in, whoever comes first")
+
+    @promise
     async def test_a_grant_born_while_it_is_revoked_is_dead(self, stage: Stage) -> None:
         """`Put` and `Revoke` at the same time: whatever the order, the grant is dead afterwards."""
         pairs = CONTENDERS // 2
