@@ -5,10 +5,17 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
+from authority_core.kernel.moment import system_moment
 from authority_core.resource import FetchFailed, FetchRequest, StandardFetch
 
 
@@ -24,9 +31,13 @@ class Server(ThreadingHTTPServer):
         self.hold = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
+    def handle_error(self, *arguments: object) -> None:
+        """Say nothing of clients that hang up: refusing to talk is what some of them are for."""
+
 
 class Handler(BaseHTTPRequestHandler):
     server: Server
+    timeout = 10
 
     def log_message(self, *arguments: object) -> None: ...
 
@@ -150,3 +161,37 @@ def test_nobody_there():
 
     with pytest.raises(FetchFailed):
         StandardFetch()(get(url))
+
+
+@pytest.fixture
+def own_certificate(tmp_path):
+    """A certificate for localhost that no system trusts, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = system_moment().now
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "own.pem"
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
+    )
+    return path
+
+
+def test_an_authority_of_ones_own(server, own_certificate):
+    """An issuer with a private certificate is reached with a context that trusts it, and by no other; names count."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own_certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    trusting = StandardFetch(ssl.create_default_context(cafile=own_certificate))
+    url = f"https://localhost:{server.server_address[1]}/"
+
+    assert trusting(get(url)).status == 200
+    with pytest.raises(FetchFailed):
+        StandardFetch()(get(url))
+    with pytest.raises(FetchFailed):
+        trusting(get(url.replace("localhost", "127.0.0.1")))
