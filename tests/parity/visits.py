@@ -87,7 +87,7 @@ def signing_in(talk: Talk) -> None:
     for _ in range(5):
         talk.sign_in(page, BOB, "wrong", 401)
     talk.sign_in(page, BOB, PASSWORD, 423)
-    talk.sign_in(page, "BOB@example.com", "wrong", 401)
+    talk.sign_in(page, "BOB@example.com", "wrong", 423)  # one account, one count
     talk.wind(minutes=30)
     form = {**page.hidden, "username": "Bob@Example.com", "password": PASSWORD, "remember": "on"}
     done = talk.post(
