@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -132,6 +132,12 @@ def wsgi_exchange(app: Callable[..., Any], script: str = "") -> Callable[[Said],
 
 def asgi_exchange(app: Callable[..., Any], runner: asyncio.Runner, root: str = "") -> Callable[[Said], Answer]:
     """Return how to talk to an ASGI *app*; *root* is where a server says it is mounted."""
+    call = asgi_call(app, root)
+    return lambda said: runner.run(call(said))
+
+
+def asgi_call(app: Callable[..., Any], root: str = "") -> Callable[[Said], Coroutine[Any, Any, Answer]]:
+    """Return how a task talks to an ASGI *app*."""
 
     async def talk(said: Said) -> Answer:
         scope = {
@@ -168,7 +174,7 @@ def asgi_exchange(app: Callable[..., Any], runner: asyncio.Runner, root: str = "
         headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start["headers"])
         return Answer(start["status"], headers, b"".join(part.get("body", b"") for part in bodies))
 
-    return lambda said: runner.run(talk(said))
+    return talk
 
 
 # --- the table -------------------------------------------------------------------------------------------------------

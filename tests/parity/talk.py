@@ -75,13 +75,7 @@ class Talk:
         kind: str | None = None,
     ) -> Answer:
         """Send one request to *target* (a path with its query) and expect a status."""
-        path, _, query = target.partition("?")
-        sent = [("host", "localhost:4000"), ("x-request-id", f"r{len(self.transcript)}"), *headers]
-        if kind is not None:
-            sent.append(("content-type", kind))
-        if self.jar:
-            sent.append(("cookie", "; ".join(f"{name}={value}" for name, value in self.jar.items())))
-        said = Said(method, path, query, tuple(sent), body)
+        said = self.said(method, target, headers=headers, body=body, kind=kind)
         answer = self.exchange(said)
         self.transcript.append((said, answer))
         for name, value in answer.headers:
@@ -90,6 +84,29 @@ class Talk:
 
         assert answer.status == expect, f"{method} {target[:200]} {body[:200]!r}: {answer.status} {answer.body[:300]!r}"
         return answer
+
+    def said(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        kind: str | None = None,
+    ) -> Said:
+        """Return the request that `send` would send."""
+        path, _, query = target.partition("?")
+        sent = [("host", "localhost:4000"), ("x-request-id", f"r{len(self.transcript)}"), *headers]
+        if kind is not None:
+            sent.append(("content-type", kind))
+        if self.jar:
+            sent.append(("cookie", "; ".join(f"{name}={value}" for name, value in self.jar.items())))
+        return Said(method, path, query, tuple(sent), body)
+
+    def posted(self, target: str, form: Mapping[str, str], *, basic: str | None = None) -> Said:
+        """Return the request that `post` would send."""
+        headers = [("authorization", as_basic(basic, SECRET))] if basic is not None else []
+        return self.said("POST", target, headers=headers, body=urlencode(form).encode(), kind=FORM)
 
     def _keep(self, cookie: str) -> None:
         name, _, value = cookie.partition(";")[0].partition("=")

@@ -1,7 +1,7 @@
 """Counting sign-in attempts, so that guessing is slow. Unknown names are counted like accounts and so reveal nothing.
 
-An attempt is counted before the password is looked at and taken back on success: however many arrive at once, no more
-than the threshold are ever judged.
+An attempt is counted before the password is looked at and taken back on success: however many arrive at once, exactly
+as many as the threshold allows are judged.
 """
 
 from __future__ import annotations
@@ -52,21 +52,19 @@ class Attempts:
 
     async def admit(self, key: Digest) -> Admitted | Locked:
         """Count an attempt at *key* and tell whether it may be judged. Raises `StorageUnavailable` if it cannot."""
-        threshold = self.shell.settings.lockout_threshold
-        now = self.shell.moment().now
-        known = await self.shell.storage.counter(key)
-        if known is not None and known.value >= threshold and not expired(known.expires_at, now):
-            return Locked(known.expires_at)
-        until = now + timedelta(minutes=self.shell.settings.lockout_duration)
+        settings = self.shell.settings
+        threshold = settings.lockout_threshold
 
-        async def attempt(moment: Moment) -> Decision[None]:
-            return Decision(None, (Count(key, now, until),))
+        async def attempt(moment: Moment) -> Decision[Admitted | Locked]:
+            known = await self.shell.storage.counter(key)
+            before = 0 if known is None or expired(known.expires_at, moment.now) else known.value
+            if known is not None and before >= threshold:
+                return Decision(Locked(known.expires_at))
+            until = moment.now + timedelta(minutes=settings.lockout_duration)
+            # Others that were admitted since make this a conflict once the threshold is reached: look again.
+            return Decision(Admitted(threshold - before - 1), (Count(key, moment.now, until, most=threshold),))
 
-        await self.shell.act(Origin(), attempt)
-        counted = await self.shell.storage.counter(key)
-        if counted is None or counted.value > threshold:
-            return Locked(counted.expires_at if counted else until)
-        return Admitted(threshold - counted.value)
+        return await self.shell.act(Origin(), attempt)
 
     def forgiven(self, key: Digest, now: datetime) -> Change:
         """Return the change that forgets the attempts, after a success."""
