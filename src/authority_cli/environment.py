@@ -17,6 +17,9 @@ from attrs import frozen
 from .troubles import Trouble
 
 if TYPE_CHECKING:
+
+    from sqlalchemy import URL
+
     from authority_core import Authority, Settings
     from authority_core.kernel.ports import Pages
     from authority_sql import SqlStorage
@@ -99,28 +102,39 @@ def administration(database: str | None, settings: Settings | None = None) -> It
     url = database_url(database)
     refuse_memory(url)
     refuse_missing_file(url)
-    storage = SqlStorage.from_url(url)
+    storage = SqlStorage.from_url(synchronous(url))
     try:
         yield Administration(chosen, storage, Authority(chosen, storage, pages=pages()))
     finally:
         storage.close()
 
 
-def refuse_memory(url: str) -> None:
-    """Raise `Trouble` for a database that ends with the process."""
-    from sqlalchemy import make_url
+def synchronous(url: str) -> URL:
+    """Return *url* with a driver that commands can use. Raises `Trouble` for a URL or a database we do not know."""
+    from sqlalchemy.exc import ArgumentError
 
+    from authority_sql.engines import synchronous as with_driver
+
+    try:
+        return with_driver(url)
+    except (ValueError, ArgumentError) as error:
+        raise Trouble(
+            f"The database URL {masked(url)} cannot be used: give something like sqlite:///authority.db "
+            "or postgresql://user@host/name."
+        ) from error
+
+
+def refuse_memory(url: str) -> None:
+    """Raise `Trouble` for a database that ends with the process, and for a URL that cannot be used."""
     from authority_sql.engines import in_memory
 
-    if in_memory(make_url(url)):
+    if in_memory(synchronous(url)):
         raise Trouble("This database lives in memory and ends with the command: name a file, such as sqlite:///authority.db.")
 
 
 def refuse_missing_file(url: str) -> None:
     """Raise `Trouble` for a SQLite file that is not there, rather than make an empty one."""
-    from sqlalchemy import make_url
-
-    parsed = make_url(url)
+    parsed = synchronous(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).exists():
         raise Trouble(f"There is no database {parsed.database}: run `authority migrate` to make it, or check the path.")
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import click
 
-from ..environment import administration, database_url, masked, need_sql
+from ..environment import (
+    administration,
+    database_url,
+    masked,
+    need_sql,
+    refuse_memory,
+    refuse_missing_file,
+    synchronous,
+)
 from ..output import Output, database_option, json_option
 
 
@@ -19,10 +27,9 @@ def migrate(database: str | None, check: bool, sql: bool, as_json: bool) -> None
     from authority_sql import migrate as run
     from authority_sql import migration_sql, pending
 
-    from ..environment import refuse_memory
-
     url = database_url(database)
     output = Output(as_json)
+    synchronous(url)
     if sql:
         text = migration_sql(url)
         output.show({"sql": text}, text.rstrip())
@@ -44,8 +51,6 @@ def migrate(database: str | None, check: bool, sql: bool, as_json: bool) -> None
 def _pending(url: str) -> list[str]:
     """Return what `migrate` would apply, without making a SQLite file that is not there."""
     from authority_sql import pending
-
-    from ..environment import refuse_missing_file
 
     refuse_missing_file(url)
     return list(pending(url))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from ..environment import masked, need_sql, pages
+from ..environment import masked, need_sql, pages, synchronous
 from ..troubles import Trouble
 from .credentials import Credentials, credentials_from, fresh, kept, place
 from .people_and_clients import DemoClient, provide, scopes
@@ -78,7 +78,7 @@ def prepare(issuer: str, url: str, credentials: Credentials, *, temporary: bool)
 
     settings = settings_for(issuer, credentials)
     migrate(url)
-    storage = SqlStorage.from_url(url)
+    storage = SqlStorage.from_url(synchronous(url))
     try:
         clients = run(provide(Authority(settings, storage, pages=pages()), credentials))
     except CannotDecrypt as error:
@@ -104,7 +104,7 @@ def serve(demo: Demo, adapter: str, sockets: list[socket.socket], ready: Callabl
 
         from ..serving import under_werkzeug
 
-        storage = SqlStorage.from_url(demo.url)
+        storage = SqlStorage.from_url(synchronous(demo.url))
         application = wsgi_app(Authority(demo.settings, storage, pages=pages()))
         try:
             under_werkzeug.serve_here(PageBeforeWsgi(application, page), sockets, ready)
@@ -135,9 +135,7 @@ def need(adapter: str) -> None:
 
 
 def _check_folder(url: str) -> None:
-    from sqlalchemy import make_url
-
-    parsed = make_url(url)
+    parsed = synchronous(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         folder = Path(parsed.database).absolute().parent
         if not folder.is_dir():

@@ -63,7 +63,7 @@ function step(title, { method, address, story, request, response, badge, good = 
 }
 
 function lines(url, query) {
-  const pairs = [...new URLSearchParams(query)].map(([name, value]) => `    ${name}=${value}`);
+  const pairs = [...new URLSearchParams(query)].map(([name, value]) => `  ${name}=${value}`);
   return `${url}\n${pairs.join("\n")}`;
 }
 
@@ -77,7 +77,7 @@ function pretty(value) {
 
 function table(values, kind) {
   const rows = Object.entries(values).map(([name, value]) => {
-    const shown = typeof value === "object" ? JSON.stringify(value, null, 1) : String(value);
+    const shown = typeof value === "object" ? JSON.stringify(value, null, Array.isArray(value) ? 0 : 1) : String(value);
     const words = claims[name] ? claims[name](value, kind) : "A claim of this server's own.";
     return make("tr", "", make("th", "", name), make("td", "", make("code", "", shown)), make("td", "", words));
   });

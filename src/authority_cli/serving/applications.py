@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ..environment import database_url, pages, variable
+from ..environment import database_url, pages, synchronous, variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +50,7 @@ def wsgi() -> WSGIApplication:
 
     configure_logging()
     settings = Settings.from_env()
-    authority = Authority(settings, SqlStorage.from_url(database_url(None)), pages=pages())
+    authority = Authority(settings, SqlStorage.from_url(synchronous(database_url(None))), pages=pages())
     application = wsgi_app(authority)
     run(authority.start())
     prefix = urlsplit(settings.issuer).path
