@@ -117,9 +117,11 @@ def test_the_changelog_knows_the_version():
 def test_importing_the_core_does_nothing_else():
     """The core brings no framework, driver or event loop into a process, and writes nothing."""
     program = (
-        "import sys, pkgutil, importlib, authority_core\n"
-        "for module in pkgutil.walk_packages(authority_core.__path__, 'authority_core.'):\n"
-        "    if not module.name.startswith('authority_core.testing'): importlib.import_module(module.name)\n"
+        "import sys, importlib, pathlib, authority_core\n"
+        "root = pathlib.Path(authority_core.__file__).parent\n"
+        "for path in root.rglob('*.py'):\n"
+        "    name = '.'.join(path.relative_to(root.parent).with_suffix('').parts).removesuffix('.__init__')\n"
+        "    if not name.startswith('authority_core.testing'): importlib.import_module(name)\n"
         "unwanted = {'asyncio', 'anyio', 'starlette', 'flask', 'sqlalchemy', 'jinja2', 'click'} & set(sys.modules)\n"
         "print(sorted(unwanted))"
     )
