@@ -151,6 +151,7 @@ class AwaitingConnector:
         self._one_writer = one_writer
         self._shared = shared
         self._turn = asyncio.Lock()
+        self._dropping: set[asyncio.Future[None]] = set()
 
     async def acquire(self, writing: bool) -> Link:
         """Borrow a connection."""
@@ -175,14 +176,22 @@ class AwaitingConnector:
     async def discard(self, link: Link, writing: bool, error: BaseException) -> None:
         """Roll back and give the connection back; close it when that fails, or when the work was cancelled."""
         mine = _awaiting(link)
+        sound = False
         try:
             sound = isinstance(error, Exception) and await self._undone(mine)
-            if not sound:
-                mine.proxy.invalidate()  # outside a greenlet: closes at once, without waiting
         finally:
             self._leave(writing)
-            with contextlib.suppress(Exception):
+            if sound:
                 await greenlet_spawn(mine.proxy.close)
+            else:
+                await self._drop(mine.proxy)
+
+    async def _drop(self, proxy: PoolProxiedConnection) -> None:
+        """Close a connection, to the end also when this task is cancelled once more meanwhile."""
+        dropping = asyncio.ensure_future(greenlet_spawn(_invalidate, proxy))
+        self._dropping.add(dropping)  # the loop itself holds tasks weakly
+        dropping.add_done_callback(self._dropping.discard)
+        await asyncio.shield(dropping)
 
     async def _undone(self, link: AwaitingLink) -> bool:
         try:
@@ -201,6 +210,13 @@ class AwaitingConnector:
     def stale(self) -> None:
         """Drop all idle connections; the next ones are fresh."""
         self._engine.sync_engine.dispose(close=False)
+
+
+def _invalidate(proxy: PoolProxiedConnection) -> None:
+    with contextlib.suppress(Exception):
+        proxy.invalidate()
+    with contextlib.suppress(Exception):
+        proxy.close()
 
 
 def _awaiting(link: Link) -> AwaitingLink:

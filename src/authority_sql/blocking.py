@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
-from attrs import define
+from attrs import define, field
 from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -104,6 +104,12 @@ class PoolConnector:
         """Nothing is kept here."""
 
 
+@define(eq=False)
+class _OfProcess:
+    idle: deque[BlockingLink] = field(factory=deque)
+    writer: Lock = field(factory=Lock)
+
+
 class KeepingConnector:
     """Keeps SQLite's connections at hand, and lets one writer of this process in at a time.
 
@@ -116,22 +122,24 @@ class KeepingConnector:
         self._engine = engine
         self._keep = keep
         self._shared = shared
-        self._reset()
+        self._of: dict[int, _OfProcess] = {os.getpid(): _OfProcess()}
 
-    def _reset(self) -> None:
-        self._idle: deque[BlockingLink] = deque()
-        self._writer = Lock()
-        self._pid = os.getpid()
+    @property
+    def _mine(self) -> _OfProcess:
+        """What belongs to this process. After a fork: SQLite's connections must not be used, nor closed, in a child."""
+        mine = self._of.get(os.getpid())
+        if mine is None:
+            self._engine.dispose(close=False)
+            mine = self._of.setdefault(os.getpid(), _OfProcess())  # one of the threads that come here first wins
+        return mine
 
     async def acquire(self, writing: bool) -> Link:
         """Lend an idle connection or a new one."""
-        if self._pid != os.getpid():  # forked: SQLite's connections must not be used, nor closed, in a child
-            self._engine.dispose(close=False)
-            self._reset()
-        if (writing or self._shared) and not self._writer.acquire(timeout=WRITER_PATIENCE):
+        mine = self._mine
+        if (writing or self._shared) and not mine.writer.acquire(timeout=WRITER_PATIENCE):
             raise StorageUnavailable("Too many writers are waiting for the database file.")
         try:
-            return self._idle.pop()
+            return mine.idle.pop()
         except IndexError:
             pass
         try:
@@ -158,13 +166,13 @@ class KeepingConnector:
 
     def _put_by(self, link: BlockingLink) -> None:
         if self._keep:
-            self._idle.append(link)
+            self._mine.idle.append(link)
         else:
             link.proxy.close()
 
     def _leave(self, writing: bool) -> None:
         if writing or self._shared:
-            self._writer.release()
+            self._mine.writer.release()
 
     def stale(self) -> None:
         """Close what is idle."""
@@ -174,7 +182,7 @@ class KeepingConnector:
         """Close every idle connection; those at work close when they come back to a pool that is gone."""
         with contextlib.suppress(IndexError):
             while True:
-                self._idle.pop().proxy.close()
+                self._mine.idle.pop().proxy.close()
 
 
 def _blocking(link: Link) -> BlockingLink:

@@ -96,6 +96,11 @@ class Operations:
         """Return everything *subject* has allowed, by client id."""
         return await self._records(shapes.CONSENT, "consents", subject)
 
+    async def all_consents(self, after: tuple[str, str] | None = None, limit: int = 100) -> Sequence[Consent]:
+        """Return up to *limit* consents of everybody, by subject and client id, beyond that pair in *after*."""
+        values: Values = (limit,) if after is None else (*after, limit)
+        return await self._records(shapes.CONSENT, "all_consents" if after is None else "all_consents_after", *values)
+
     async def signing_keys(self) -> Sequence[SigningKey]:
         """Return every signing key in every state, oldest first."""
         return await self._records(shapes.SIGNING_KEY, "signing_keys")
@@ -114,6 +119,11 @@ class Operations:
     async def user_by_identifier(self, identifier: str) -> User | None:
         """Return the user whose name or address has the canonical form *identifier* (NFC, lower case)."""
         return await self._record(shapes.USER, "user_by_identifier", identifier)
+
+    async def users(self, after: str | None = None, limit: int = 100) -> Sequence[User]:
+        """Return up to *limit* users with an id greater than *after* (by code point), by id."""
+        values: Values = (limit,) if after is None else (after, limit)
+        return await self._records(shapes.USER, "users" if after is None else "users_after", *values)
 
     async def session(self, key: Digest) -> Session | None:
         """Return the session whose cookie has this digest, `revoked_at` computed."""
@@ -140,17 +150,21 @@ class Operations:
         if steps:
             await self._transaction(steps)
 
-    async def cleanup(self, now: datetime, batch: int = 1000) -> int:
-        """Delete what may be forgotten at *now*, *batch* rows a transaction; return how many rows went.
+    async def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
+        """Delete what may be forgotten at *now*, *limit* rows at most, *batch* a transaction; return how many went.
 
         Housekeeping: nothing is decided by it, and stopping half way does no harm.
         """
         total = 0
         for statement in self._statements.cleanup:
-            step = Step(statement.sql, statement.bind((micros(now), batch)), must_change=False)
-            gone = batch
-            while gone >= batch:
+            more = True
+            while more:
+                most = batch if limit is None else min(batch, limit - total)
+                if most <= 0:
+                    return total
+                step = Step(statement.sql, statement.bind((micros(now), most)), must_change=False)
                 gone = await self._transaction([step])
+                more = gone >= most
                 total += gone
         return total
 

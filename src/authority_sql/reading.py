@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import FromClause, Table, false, literal_column, select, true
+from sqlalchemy import FromClause, Table, false, literal_column, select, true, tuple_
 
 from . import shapes
 from .prepared import Prepared, Preparer, param
@@ -79,6 +79,9 @@ def _records(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
     )
     clients = select(*_all(client, shapes.CLIENT)).order_by(client.c.client_id).limit(param("count"))
     consents = select(*_all(consent, shapes.CONSENT)).where(consent.c.subject == param("subject"))
+    pair = tuple_(consent.c.subject, consent.c.client_id)
+    everybody = select(*_all(consent, shapes.CONSENT)).order_by(*pair.clauses).limit(param("count"))
+    beyond = everybody.where(pair > tuple_(param("subject"), param("client_id")))
     lines = select(*_all(audit, shapes.AUDIT)).order_by(audit.c["at"].desc(), audit.c.audit_id.desc())
     lines = lines.limit(param("count"))
     return {
@@ -91,6 +94,8 @@ def _records(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
             consents.where(consent.c.client_id == param("client_id")), ("subject", "client_id")
         ),
         "consents": preparer.prepare(consents.order_by(consent.c.client_id), ("subject",)),
+        "all_consents": preparer.prepare(everybody, ("count",)),
+        "all_consents_after": preparer.prepare(beyond, ("subject", "client_id", "count")),
         "signing_keys": preparer.prepare(
             select(*_all(key, shapes.SIGNING_KEY)).order_by(key.c.created_at, key.c.kid), ()
         ),
@@ -102,6 +107,7 @@ def _records(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
 def _accounts(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
     user, session, counter = tables.of["users"], tables.of["sessions"], tables.counters
     users = select(*_all(user, shapes.USER))
+    by_id = users.order_by(user.c.user_id).limit(param("count"))
     name = tables.user_identifiers
     named = users.join(name, name.c.user_id == user.c.user_id).where(name.c.identifier == param("identifier"))
     marks = _session_marks(tables, session.c.session_id, session.c.user_id, session.c.created_at)
@@ -109,6 +115,8 @@ def _accounts(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
     newest = sessions.order_by(session.c.created_at.desc(), session.c.session_id)
     return {
         "user": preparer.prepare(users.where(user.c.user_id == param("user_id")), ("user_id",)),
+        "users": preparer.prepare(by_id, ("count",)),
+        "users_after": preparer.prepare(by_id.where(user.c.user_id > param("after")), ("after", "count")),
         "user_by_identifier": preparer.prepare(named, ("identifier",)),
         "session": preparer.prepare(sessions.where(session.c["key"] == param("key")), ("key",)),
         "sessions": preparer.prepare(newest.where(session.c.user_id == param("user_id")), ("user_id",)),

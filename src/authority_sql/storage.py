@@ -133,6 +133,10 @@ class SqlStorage:
         """Return everything *subject* has allowed, by client id."""
         return run(self._on.consents(subject))
 
+    def all_consents(self, after: tuple[str, str] | None = None, limit: int = 100) -> Sequence[Consent]:
+        """Return up to *limit* consents of everybody, by subject and client id, beyond that pair in *after*."""
+        return run(self._on.all_consents(after, limit))
+
     def signing_keys(self) -> Sequence[SigningKey]:
         """Return every signing key in every state, oldest first."""
         return run(self._on.signing_keys())
@@ -148,6 +152,10 @@ class SqlStorage:
     def user_by_identifier(self, identifier: str) -> User | None:
         """Return the user whose name or address has the canonical form *identifier*."""
         return run(self._on.user_by_identifier(identifier))
+
+    def users(self, after: str | None = None, limit: int = 100) -> Sequence[User]:
+        """Return up to *limit* users with an id greater than *after* (by code point), by id."""
+        return run(self._on.users(after, limit))
 
     def session(self, key: Digest) -> Session | None:
         """Return the session whose cookie has this digest, `revoked_at` computed."""
@@ -170,6 +178,6 @@ class SqlStorage:
         """
         run(self._on.commit(changes))
 
-    def cleanup(self, now: datetime, batch: int = 1000) -> int:
-        """Delete what may be forgotten at *now*, *batch* rows a transaction; return how many rows went."""
-        return run(self._on.cleanup(now, batch))
+    def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
+        """Delete what may be forgotten at *now*, *limit* rows at most, *batch* a transaction; return how many went."""
+        return run(self._on.cleanup(now, batch, limit))

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 
+import anyio
 import attrs
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -17,7 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from authority_core.kernel.changes import Conflict, Put, Spend, StorageUnavailable
 from authority_core.testing.contract import StorageContract
-from authority_core.testing.contract.samples import KEEP, LATER, NOW, a_client, a_grant, a_refresh_token, key_of
+from authority_core.testing.contract.samples import KEEP, LATER, NOW, a_grant, a_refresh_token, key_of
 from authority_sql import AsyncSqlStorage, SqlStorage, engines, metadata_for, migrate, migration_sql, pending
 from authority_sql.shapes import INSERTABLE, MUTABLE
 
@@ -272,21 +273,36 @@ class TestAsyncEngineOfTheHost(StorageContract):
         await self.engine.dispose()
 
 
+async def cancelled_once(work, steps):
+    """Cancel *work* as asyncio does, once, after so many steps of the loop."""
+    task = asyncio.create_task(work)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def cancelled_for_good(work, steps):
+    """Cancel *work* as anyio and Starlette do: whatever it still waits for is cancelled too."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(lambda: work)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        group.cancel_scope.cancel()
+
+
 @pytest.mark.anyio
-async def test_a_cancelled_commit_leaves_storage_usable(url):
+@pytest.mark.parametrize("cancelled", [cancelled_once, cancelled_for_good])
+async def test_a_cancelled_commit_leaves_storage_usable(url, cancelled):
     """However far a commit had come when it was cancelled: all of it is there, or none, and the next one works."""
     migrate(url)
     storage = AsyncSqlStorage.from_url(url)
-    for steps in range(24):
-        client, grant = a_client(f"c{steps}"), a_grant(f"g{steps}")
-        task = asyncio.create_task(storage.commit([Put(grant), Spend(key_of(f"{steps}"), NOW, KEEP)]))
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        written = await storage.grant(grant.grant_id), await storage.spent(key_of(f"{steps}"))
+    for steps in range(40):
+        grant, spend = a_grant(f"g{steps}"), Spend(key_of(f"{steps}"), NOW, KEEP)
+        await cancelled(storage.commit([Put(grant), spend]), steps)
+        written = await storage.grant(grant.grant_id), await storage.spent(spend.key)
 
-        assert (written[0] is None) == (written[1] is None), client
+        assert (written[0] is None) == (written[1] is None)
         await storage.commit([Spend(key_of(f"{steps} again"), NOW, KEEP)])
     await storage.aclose()
     gc.collect()

@@ -35,7 +35,7 @@ class StorageContract(Races, Atomicity, Marks, Mutable, Reading, RoundTrips, Sec
 
     def make_storage(self) -> object:
         """Return a new, empty storage of either colour, or something to await for one."""
-        raise NotImplementedError("give the contract a storage: define make_storage")
+        raise TypeError("give the contract a storage: define make_storage")
 
     def close_storage(self, storage: object) -> object:
         """Put *storage* away; by default with its `aclose` or `close`. May return something to await."""

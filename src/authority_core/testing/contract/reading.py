@@ -152,6 +152,35 @@ class Reading:
             expect_same(seen, names, f"pages of {limit} show every client once, in order")
 
     @promise
+    async def test_users_come_in_pages(self, stage: Stage) -> None:
+        """`users` goes through all by id, in order of code points, each once, whatever the page's size."""
+        storage = stage.storage
+        names = sorted(["B", "a", "b", "Z", "_", "é", "ab", "a-b", "aB", "日本", "🦊", "\uffee", "10", "9"])
+        await storage.commit([Replace(a_user(name, None, f"{at}@mail.example")) for at, name in enumerate(names)])
+        for limit in (1, 4, len(names), 100):
+            seen: list[str] = []
+            while page := await storage.users(seen[-1] if seen else None, limit):
+                expect(len(page) <= limit, "a page is not longer than asked for")
+                seen += [user.user_id for user in page]
+            expect_same(seen, names, f"pages of {limit} show every user once, in order")
+
+    @promise
+    async def test_consents_of_everybody_come_in_pages(self, stage: Stage) -> None:
+        """`all_consents` goes through all by subject and then client, each once, whatever the page's size."""
+        storage = stage.storage
+        pairs = sorted((subject, client) for subject in ("a", "b", "B", "é", "🦊") for client in ("x", "y", "Z"))
+        await storage.commit([Replace(a_consent(*pair)) for pair in reversed(pairs)])
+        for limit in (1, 4, len(pairs), 100):
+            seen: list[tuple[str, str]] = []
+            while page := await storage.all_consents(seen[-1] if seen else None, limit):
+                expect(len(page) <= limit, "a page is not longer than asked for")
+                seen += [(consent.subject, consent.client_id) for consent in page]
+            expect_same(seen, pairs, f"pages of {limit} show every consent once, in order")
+
+        beyond = await storage.all_consents(("b", ""), 1)
+        expect_same([(one.subject, one.client_id) for one in beyond], [("b", "Z")], "a pair that is not there is passed")
+
+    @promise
     async def test_lists_come_in_order(self, stage: Stage) -> None:
         """Consents by client, sessions newest first, keys oldest first; nobody else's are among them."""
         storage = stage.storage

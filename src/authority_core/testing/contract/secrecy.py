@@ -8,10 +8,10 @@ from attrs import evolve
 
 from ...kernel.changes import CutOff, Put, Replace, Revoke, Spend
 from ...kernel.encoding import Digest, base64url, digest
-from .samples import KEEP, LATER, NOW, a_code, a_grant, a_refresh_token, a_session, an_access_token
+from .samples import KEEP, LATER, NOW, a_code, a_grant, a_refresh_token, a_session, an_access_token, key_of
 from .stage import Stage, expect, expect_same, promise
 
-SECRET = "vT9-only-the-browser-knows-this_43-characters"
+PLAIN = "vT9-only-the-browser-knows-this_43-characters"
 KINDS = ("code", "refresh", "access", "session")
 
 
@@ -29,7 +29,7 @@ class Secrecy:
     @promise
     async def test_no_secret_is_written(self, stage: Stage) -> None:
         """A dump of the storage holds digests, and no secret in any spelling; `repr` shows none either."""
-        keys = {kind: self.key_of(kind, SECRET) for kind in KINDS}
+        keys = {kind: self.key_of(kind, PLAIN) for kind in KINDS}
         await stage.storage.commit([
             Put(evolve(a_code(a_grant()), key=keys["code"])),
             Put(evolve(a_refresh_token(), key=keys["refresh"])),
@@ -41,12 +41,12 @@ class Secrecy:
         if written is None:
             return
 
-        raw = SECRET.encode()
-        for spelling in (raw, raw[:32], raw.hex().encode(), base64url(raw).encode(), SECRET.encode("utf-16-le")):
+        raw = PLAIN.encode()
+        for spelling in (raw, raw[:32], raw.hex().encode(), base64url(raw).encode(), PLAIN.encode("utf-16-le")):
             expect(spelling not in written, "a secret was written")
         spellings = (bytes(keys["refresh"]), keys["refresh"].hex().encode(), base64url(keys["refresh"]).encode())
         expect(any(one in written for one in spellings), "the dump holds what was written: its digest")
-        expect(SECRET not in repr(stage.raw), "repr shows a secret")
+        expect(PLAIN not in repr(stage.raw), "repr shows a secret")
 
     @promise
     async def test_what_may_be_forgotten_is_forgotten(self, stage: Stage) -> None:
@@ -69,3 +69,15 @@ class Secrecy:
         expect_same(gone, (None, None), "what is past its time is gone")
         expect(None not in kept, "what is not past its time stays")
         expect(grant is not None and grant.revoked_at is not None, "marks that are still needed stay")
+
+    @promise
+    async def test_forgetting_stops_at_its_limit(self, stage: Stage) -> None:
+        """`cleanup(now, batch, limit)`, where there is one, takes no more than *limit* away, and says how many."""
+        if not hasattr(stage.raw, "cleanup"):
+            return
+        storage, keys = stage.storage, [key_of(f"{at}") for at in range(5)]
+        await storage.commit([Spend(key, NOW, LATER) for key in keys])
+        gone = [await stage.call("cleanup", LATER, 2, 3) for _ in range(3)]
+
+        expect_same(gone, [3, 2, 0], "three, the two that were left, and nothing")
+        expect_same([await storage.spent(key) for key in keys], [None] * 5, "all are gone in the end")
