@@ -10,7 +10,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 
 from authority_core.kernel.ports import Busy
-from authority_core.kernel.sync import METHODS
+from authority_core.kernel.sync import METHODS, OPTIONAL
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def in_threads(storage: object, *, threads: int = 16) -> object:
 
 class _Threaded:
     def __init__(self, storage: object, limiter: CapacityLimiter) -> None:
-        for name in METHODS:
+        for name in (*METHODS, *OPTIONAL):
             method = getattr(storage, name, None)
             if method is not None:
                 setattr(self, name, _hopping(method, limiter))

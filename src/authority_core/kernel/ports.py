@@ -94,6 +94,10 @@ class InteractionReads(Protocol):
         """Return everything *subject* has allowed, by client id."""
         ...
 
+    async def all_consents(self, after: tuple[str, str] | None = None, limit: int = 100) -> Sequence[Consent]:
+        """Return up to *limit* consents of everybody, by subject and client id, beyond that pair in *after*."""
+        ...
+
 
 class KeyReads(Protocol):
     """Signing keys."""
@@ -134,6 +138,18 @@ class Commits(Protocol):
         ...
 
 
+class Forgets(Protocol):
+    """Storage that can be told to forget; one whose database forgets by itself need not have it."""
+
+    async def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
+        """Delete what may be forgotten at *now*, *limit* records at most; return how many went.
+
+        At most *batch* records go in one transaction, so that writers wait for one batch and never for all. Nothing
+        is decided by it: stopping half way does no harm, and several processes may do it at once.
+        """
+        ...
+
+
 class OAuthStorage(
     ClientReads, GrantReads, InteractionReads, KeyReads, AuditReads, Commits, Protocol
 ):
@@ -149,6 +165,10 @@ class UserReads(Protocol):
 
     async def user_by_identifier(self, identifier: str) -> User | None:
         """Return the user whose name or e-mail address is *identifier*, which is already in canonical form."""
+        ...
+
+    async def users(self, after: str | None = None, limit: int = 100) -> Sequence[User]:
+        """Return up to *limit* users with an id greater than *after* (by code point), by id."""
         ...
 
 

@@ -10,12 +10,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
 from .changes import Conflict, StorageUnavailable
-from .ports import OAuthStorage, Storage
+from .ports import Forgets, OAuthStorage, Storage
 
 T = TypeVar("T")
 
 METHODS = tuple(sorted(name for name in dir(Storage) if not name.startswith("_")))
 """Every method of the storage protocols."""
+
+OPTIONAL = tuple(name for name in vars(Forgets) if not name.startswith("_"))
+"""Methods that a storage may do without."""
 
 _OAUTH_METHODS = tuple(name for name in METHODS if hasattr(OAuthStorage, name))
 
@@ -61,7 +64,7 @@ class _Coat:
 
     def __init__(self, storage: object) -> None:
         wrap = _guarded if is_async(storage) else _lifted
-        for name in METHODS:
+        for name in (*METHODS, *OPTIONAL):
             method = getattr(storage, name, None)
             if method is not None:
                 setattr(self, name, wrap(method))
@@ -94,3 +97,8 @@ def _guarded(method: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, An
 def coat(storage: object) -> Storage:
     """Return *storage* of either colour as the asynchronous protocol that the shell awaits."""
     return cast(Storage, _Coat(storage))
+
+
+def forgetful(storage: object) -> Forgets | None:
+    """Return *storage*, which wears its coat, as one that can be told to forget; `None` when it has no `cleanup`."""
+    return cast(Forgets, storage) if callable(getattr(storage, "cleanup", None)) else None

@@ -117,6 +117,11 @@ class MemoryStorage:
         found = [consent for consent in self._all(Consent) if consent.subject == subject]
         return sorted(found, key=lambda consent: consent.client_id)
 
+    def all_consents(self, after: tuple[str, str] | None = None, limit: int = 100) -> Sequence[Consent]:
+        """Return everybody's consents by subject and client."""
+        found = sorted(self._all(Consent), key=_pair)
+        return [consent for consent in found if after is None or _pair(consent) > after][:limit]
+
     def signing_keys(self) -> Sequence[SigningKey]:
         """Return all signing keys, oldest first."""
         return sorted(self._all(SigningKey), key=lambda key: (key.created_at, key.kid))
@@ -134,6 +139,11 @@ class MemoryStorage:
         """Return the user of this name or address."""
         with self._lock:
             return next((user for user in self._all(User) if identifier in _identifiers(user)), None)
+
+    def users(self, after: str | None = None, limit: int = 100) -> Sequence[User]:
+        """Return users by id."""
+        found = sorted(self._all(User), key=lambda user: user.user_id)
+        return [user for user in found if after is None or user.user_id > after][:limit]
 
     def session(self, key: Digest) -> Session | None:
         """Return the session of this cookie, with `revoked_at` computed."""
@@ -162,19 +172,16 @@ class MemoryStorage:
             for change in changes:
                 self._apply(change)
 
-    def cleanup(self, now: datetime) -> int:
-        """Forget what may be forgotten; return how much."""
+    def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
+        """Forget what may be forgotten, *limit* records at most; return how much. One batch does for a dictionary."""
         with self._lock:
-            return (
-                sum(
-                    _forget(table, lambda record: getattr(record, "keep_until", None), now)
-                    for table in self._records.values()
-                )
-                + _forget(self._spent, lambda mark: mark[1], now)
-                + _forget(self._revoked, lambda mark: mark[1], now)
-                + _forget(self._cut_off, lambda mark: mark[1], now)
-                + _forget(self._counters, lambda counter: counter.expires_at, now)
-            )
+            gone = 0
+            for table in self._records.values():
+                gone += _forget(table, lambda record: getattr(record, "keep_until", None), now, _rest(limit, gone))
+            gone += _forget(self._spent, lambda mark: mark[1], now, _rest(limit, gone))
+            gone += _forget(self._revoked, lambda mark: mark[1], now, _rest(limit, gone))
+            gone += _forget(self._cut_off, lambda mark: mark[1], now, _rest(limit, gone))
+            return gone + _forget(self._counters, lambda counter: counter.expires_at, now, _rest(limit, gone))
 
     def _check(self, change: Change, spending: set[Digest]) -> None:
         match change:
@@ -280,6 +287,10 @@ class MemoryStorage:
         return evolve(session, revoked_at=min(times)) if times else session
 
 
+def _pair(consent: Consent) -> tuple[str, str]:
+    return consent.subject, consent.client_id
+
+
 def _identifiers(user: User) -> set[str]:
     return {text.lower() for text in (user.username, user.email) if text is not None}
 
@@ -300,8 +311,12 @@ def _key(record: object) -> object:
     return _KEYS.get(type(record), _digest_of)(record)
 
 
-def _forget(table: dict[K, V], end: Callable[[V], datetime | None], now: datetime) -> int:
-    over = [key for key, value in table.items() if (keep := end(value)) is not None and now >= keep]
+def _rest(limit: int | None, gone: int) -> int | None:
+    return None if limit is None else limit - gone
+
+
+def _forget(table: dict[K, V], end: Callable[[V], datetime | None], now: datetime, most: int | None) -> int:
+    over = [key for key, value in table.items() if (keep := end(value)) is not None and now >= keep][:most]
     for key in over:
         del table[key]
     return len(over)

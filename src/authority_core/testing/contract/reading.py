@@ -178,7 +178,7 @@ class Reading:
             expect_same(seen, pairs, f"pages of {limit} show every consent once, in order")
 
         beyond = await storage.all_consents(("b", ""), 1)
-        expect_same([(one.subject, one.client_id) for one in beyond], [("b", "Z")], "a pair that is not there is passed")
+        expect_same([(one.subject, one.client_id) for one in beyond], [("b", "Z")], "after a pair that is not there")
 
     @promise
     async def test_lists_come_in_order(self, stage: Stage) -> None:
