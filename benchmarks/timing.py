@@ -1,0 +1,61 @@
+"""Timing loops in the process: short slices of every case, taking turns, so that a slow moment hits all of them."""
+
+from __future__ import annotations
+
+import gc
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+Case = Callable[[], object]
+SLICE = 0.004
+"""Seconds one case runs before it is the next one's turn."""
+
+
+def pin(core: int) -> None:
+    """Keep this process on one *core*, where the system lets us."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+
+
+def take_turns(
+    cases: Mapping[str, Case], rounds: int, after: Callable[[], None] | None = None
+) -> dict[str, list[float]]:
+    """Return seconds per call of each case, one figure a round; *after* is called untimed after every round."""
+    sizes = {name: _size(case) for name, case in cases.items()}
+    taken: dict[str, list[float]] = {name: [] for name in cases}
+    for number in range(rounds):
+        if number % 20 == 0:
+            gc.collect()
+        for name, case in cases.items():
+            taken[name].append(_loop(case, sizes[name]))
+        if after is not None:
+            after()
+    return taken
+
+
+def _size(case: Case) -> int:
+    _loop(case, 50)  # warm
+    return max(1, int(SLICE / _loop(case, 50)))
+
+
+def _loop(case: Case, times: int) -> float:
+    gc.disable()
+    try:
+        start = time.perf_counter()
+        for _ in range(times):
+            case()
+        return (time.perf_counter() - start) / times
+    finally:
+        gc.enable()
+
+
+def ratio(taken: Mapping[str, list[float]], ours: str, floor: str) -> float:
+    """Return the median over the rounds of *ours* divided by the *floor* of the same round."""
+    return statistics.median(a / b for a, b in zip(taken[ours], taken[floor], strict=True))
+
+
+def microseconds(figures: list[float]) -> float:
+    """Return the median in microseconds."""
+    return statistics.median(figures) * 1e6
