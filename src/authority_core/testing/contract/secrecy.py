@@ -11,7 +11,7 @@ from ...kernel.encoding import Digest, base64url, digest
 from .samples import KEEP, LATER, NOW, a_code, a_grant, a_refresh_token, a_session, an_access_token, key_of
 from .stage import Stage, expect, expect_same, promise
 
-PLAIN = "vT9-only-the-browser-knows-this_43-characters"
+PLAIN = "what only the browser knows: 43 characters!"
 KINDS = ("code", "refresh", "access", "session")
 
 
