@@ -19,7 +19,7 @@ FIRST_PARTY = {package.name for package in PACKAGES}
 
 # What each package may import besides the core and the standard library (by import name).
 ALLOWED = {
-    "authority_core": {"attrs", "attr", "cryptography", "joserfc", "argon2", "pyotp"},
+    "authority_core": {"attrs", "attr", "cryptography", "joserfc", "argon2", "bcrypt", "pyotp"},
     "authority_pages": {"attrs", "jinja2", "markupsafe", "babel", "segno"},
     "authority_sql": {"attrs", "sqlalchemy", "alembic"},
     "authority_redis": {"attrs", "redis"},

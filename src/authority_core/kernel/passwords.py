@@ -1,6 +1,7 @@
 """Passwords: the policy they meet and the slow hash they are kept as (argon2id, RFC 9106).
 
-Hashing takes 100 ms and more and 64 MiB, so it goes through the `Offload` port and never runs on an event loop.
+Hashing takes 100 ms and more and 64 MiB, so it goes through the `Offload` port and never runs on an event loop. Hashes
+that came from another system are verified by `foreign_hashes` and are outdated from the first day.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import unicodedata
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import InvalidHashError
 from attrs import define, field
 
+from . import foreign_hashes
 from .ports import Offload
 from .settings import Settings
 
@@ -71,15 +73,13 @@ class Passwords:
 
     async def verify(self, password: str, known: str | None) -> bool:
         """Tell whether *password* is the one *known* was made of; for nobody's hash the same work is done in vain."""
-        if len(password) > self._settings.password_max_length:
-            password = ""  # no password is that long, and the work must not grow with the input
-        if known is None:
-            await self._offload(lambda: self._matches(self._stand_in(), _normal(password)))
-            return False
-        return await self._offload(lambda: self._matches(known, _normal(password)))
+        possible = len(password) <= self._settings.password_max_length
+        text = password if possible else ""  # the work must not grow with the input
+        fits = await self._offload(lambda: _matches(known or self._stand_in(), text))
+        return fits and possible and known is not None
 
     def outdated(self, known: str) -> bool:
-        """Tell whether *known* was made with other parameters than today's."""
+        """Tell whether *known* was made with other parameters than today's, or by another system."""
         try:
             return self._hasher.check_needs_rehash(known)
         except InvalidHashError:
@@ -90,11 +90,10 @@ class Passwords:
             self._nobody = self._hasher.hash("nobody's password")
         return self._nobody
 
-    def _matches(self, known: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(known, password)
-        except (VerificationError, InvalidHashError):
-            return False
+
+def _matches(known: str, password: str) -> bool:
+    """Tell whether *password* fits in the form we hash, or as it was typed, which is what other systems hashed."""
+    return any(foreign_hashes.verify(known, text) for text in dict.fromkeys((_normal(password), password)))
 
 
 def _normal(password: str) -> str:
