@@ -39,8 +39,8 @@ class LandingEndpoint:
             endpoints=tuple(
                 Endpoint(title=title, method=method, url=issuer + path) for title, method, path in _ENDPOINTS
             ),
-            sign_in_url=f"{issuer}/signin" if self.accounts else None,
-            account_url=f"{issuer}/profile" if self.accounts else None,
+            sign_in_url=f"{issuer}/signin" if self.accounts and authentication is None else None,
+            account_url=f"{issuer}/profile" if self.accounts and authentication is not None else None,
             person=authentication.person if authentication else None,
             docs_url=self.screen.settings.docs_url,
         )
