@@ -6,6 +6,7 @@ how `make test` shares one; it must hold what `pip install -e ".[all]" --group d
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -125,6 +126,15 @@ def examples(session: nox.Session) -> None:
     """Every example starts and answers."""
     prepare(session, "test")
     pytest(session, folder(session, "tests/examples"))
+
+
+@nox.session
+def redis(session: nox.Session) -> None:
+    """Storage on private Redis servers, split and whole, also lost and stopped; needs Debian's `redis-server`."""
+    prepare(session, "test")
+    if shutil.which("redis-server") is None:
+        session.error("redis-server is missing: install Debian's package `redis-server`")
+    pytest(session, folder(session, "tests/redis"))
 
 
 @nox.session

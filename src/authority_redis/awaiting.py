@@ -1,0 +1,76 @@
+"""redis-py's asynchronous client, for one event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import redis.asyncio as redis
+from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.exceptions import NoScriptError
+
+from .connecting import Client, Library
+from .errors import translated, worth_another_try
+from .links import script
+from .plan import Text
+
+LIBRARY = Library(
+    redis=redis.Redis,
+    connection=redis.Connection,
+    secure_connection=redis.SSLConnection,
+    socket_connection=redis.UnixDomainSocketConnection,
+    pool=redis.BlockingConnectionPool,
+    cluster=RedisCluster,
+    node=ClusterNode,
+    sentinel=Sentinel,
+    retry=Retry,
+)
+
+
+class AwaitingLink:
+    """An asynchronous client, made with the first use, on the loop that uses it."""
+
+    def __init__(self, make: Callable[[], Client]) -> None:
+        self._make = make
+        self._client: Client = None
+
+    def _ready(self) -> Client:
+        if self._client is None:
+            self._client = self._make()
+        return self._client
+
+    async def run(self, name: str, keys: Sequence[str], arguments: Sequence[Text | int], *, again: bool) -> Any:
+        """Return what the script *name* answers."""
+        wanted = script(name)
+
+        async def once() -> Any:
+            client = self._ready()
+            try:
+                return await client.evalsha(wanted.sha, len(keys), *keys, *arguments)
+            except NoScriptError:
+                return await client.eval(wanted.text, len(keys), *keys, *arguments)
+
+        return await self._tried(once, again)
+
+    async def ask(self, *words: Text) -> Any:
+        """Return the answer to a command."""
+        return await self._tried(lambda: self._ready().execute_command(*words), again=True)
+
+    async def _tried(self, once: Callable[[], Awaitable[Any]], again: bool) -> Any:
+        try:
+            try:
+                return await once()
+            except Exception as error:
+                if not (again and worth_another_try(error)):
+                    raise
+            return await once()
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is no answer
+            raise translated(error) from None
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.aclose()

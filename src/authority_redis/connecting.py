@@ -1,0 +1,84 @@
+"""Makes a client of redis-py, of either colour, for one server, Sentinel or a cluster."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from attrs import frozen
+from redis.backoff import NoBackoff
+
+from .urls import Address
+
+Client = Any
+"""Redis or RedisCluster of either colour: their annotations serve both at once and promise nothing."""
+
+
+@frozen
+class Library:
+    """redis-py's classes of one colour."""
+
+    redis: Any
+    connection: Any
+    secure_connection: Any
+    socket_connection: Any
+    pool: Any
+    cluster: Any
+    node: Any
+    sentinel: Any
+    retry: Any
+
+
+def connect(library: Library, address: Address, timeout: float, connections: int) -> Client:
+    """Return a client for *address*; *timeout* (seconds) bounds connecting, each answer, and waiting for a connection.
+
+    It never sends anything twice: a lost answer is not a lost commit.
+    """
+    options: dict[str, Any] = {**_who(address), **_times(timeout), "retry": library.retry(NoBackoff(), 0)}
+    if "protocol" in address.options:
+        options["protocol"] = int(address.options["protocol"])
+    options |= _tls(address)
+    if address.cluster:
+        nodes = [library.node(host, port) for host, port in address.hosts]
+        return library.cluster(
+            startup_nodes=nodes,
+            require_full_coverage=False,
+            max_connections=connections,
+            ssl=address.tls,
+            **options,
+        )
+    options["db"] = address.database
+    if address.service is not None:
+        asked = {**_sentinel(address), **_times(timeout), "ssl": address.tls, **_tls(address)}
+        sentinels = library.sentinel(address.hosts, sentinel_kwargs=asked)
+        return sentinels.master_for(address.service, max_connections=connections, ssl=address.tls, **options)
+    kind = library.secure_connection if address.tls else library.connection
+    if address.path is not None:
+        kind = library.socket_connection
+        options["path"] = address.path
+    else:
+        options["host"], options["port"] = address.hosts[0]
+    pool = library.pool(max_connections=connections, timeout=timeout, connection_class=kind, **options)
+    return library.redis.from_pool(pool)
+
+
+def _who(address: Address) -> dict[str, Any]:
+    return {"username": address.username, "password": address.password}
+
+
+def _sentinel(address: Address) -> dict[str, Any]:
+    named = address.options
+    return {"username": named.get("sentinel_username"), "password": named.get("sentinel_password")}
+
+
+def _times(timeout: float) -> dict[str, Any]:
+    return {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+
+
+def _tls(address: Address) -> dict[str, Any]:
+    """Return the options of TLS: certificates are verified, with their names, and there is no way to say otherwise."""
+    if not address.tls:
+        return {}
+    named = {name: value for name, value in address.options.items() if name.startswith("ssl_")}
+    strict = {"ssl_cert_reqs": "required", "ssl_check_hostname": True, "ssl_min_version": ssl.TLSVersion.TLSv1_2}
+    return {**strict, **named}

@@ -1,0 +1,105 @@
+"""Which change belongs to which of two storages. Pure.
+
+Durable, whatever the operator chooses: grants, tokens, users, clients, consents, keys, the audit trail, every mark of
+revocation, and every spent mark. A digest does not say what it is the digest of, and a spent mark that Redis lost would
+let a code or a refresh token be used again; so the referee of everything single-use is the durable storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, assert_never
+
+from attrs import frozen
+
+from authority_core.kernel.changes import Change, Count, CutOff, Put, Remove, Replace, Revoke, Spend
+from authority_core.kernel.records import AuditRecord, AuthorizationCode, Interaction, Session
+
+Kind = Literal["codes", "interactions", "sessions", "counters"]
+KINDS: frozenset[Kind] = frozenset({"codes", "interactions", "sessions", "counters"})
+CHOSEN: frozenset[Kind] = frozenset({"codes", "interactions", "sessions"})
+
+
+def checked(kinds: Iterable[str]) -> frozenset[str]:
+    """Return *kinds*. Raises `ValueError` for any that must not live in Redis alone."""
+    wanted = frozenset([kinds] if isinstance(kinds, str) else kinds)
+    if wanted - KINDS:
+        raise ValueError(
+            f"Only {', '.join(sorted(KINDS))} may live in Redis alone, not {', '.join(sorted(wanted - KINDS))}: "
+            "what is lost there must be safe to lose."
+        )
+    return wanted
+
+
+@frozen
+class Parts:
+    """One commit, divided."""
+
+    durable: tuple[Change, ...]
+    shared: tuple[Change, ...]
+    marks: tuple[Change, ...]
+    """Those of the durable changes that Redis must know too, to say at once that a code or session has ended."""
+
+    @property
+    def contested(self) -> bool:
+        """Whether the durable part may lose to somebody: then it decides before Redis begins anything."""
+        return any(not isinstance(one, Revoke | CutOff) and not _uncontested(one) for one in self.durable)
+
+    @property
+    def to_check(self) -> bool:
+        """Whether the part of Redis may lose to somebody."""
+        return any(isinstance(one, Replace | Remove) or _limited(one) for one in self.shared)
+
+    @property
+    def grants_only(self) -> bool:
+        """Whether Redis is only told of revoked grants: of these the durable mark alone is enough."""
+        return not self.shared and all(isinstance(one, Revoke) and one.what == "grant" for one in self.marks)
+
+
+def _limited(change: Change) -> bool:
+    return isinstance(change, Count) and change.most is not None
+
+
+def _uncontested(change: Change) -> bool:
+    if isinstance(change, Put):
+        return isinstance(change.record, AuditRecord)
+    return isinstance(change, Count) and not _limited(change)
+
+
+def divide(changes: Iterable[Change], kinds: frozenset[str]) -> Parts:
+    """Return *changes* as two parts, where *kinds* live in Redis."""
+    durable: list[Change] = []
+    shared: list[Change] = []
+    marks: list[Change] = []
+    for change in changes:
+        (shared if _short_lived(change, kinds) else durable).append(change)
+        if _told(change, kinds):
+            marks.append(change)
+    return Parts(tuple(durable), tuple(shared), tuple(marks))
+
+
+def _short_lived(change: Change, kinds: frozenset[str]) -> bool:
+    match change:
+        case Put(AuthorizationCode()):
+            return "codes" in kinds
+        case Put(Interaction()):
+            return "interactions" in kinds
+        case Replace(Session()) | Remove(Session()):
+            return "sessions" in kinds
+        case Count():
+            return "counters" in kinds
+        case Put() | Replace() | Remove() | Spend() | Revoke() | CutOff():
+            return False
+        case _:
+            assert_never(change)
+
+
+def _told(change: Change, kinds: frozenset[str]) -> bool:
+    """Tell whether a mark ends what lives in Redis: codes by any mark; sessions by their own and their user's."""
+    match change:
+        case Revoke(what="session") | CutOff(client_id=None):
+            return bool(kinds & {"codes", "sessions"})
+        case Revoke() | CutOff():
+            return "codes" in kinds
+        case _:
+            return False

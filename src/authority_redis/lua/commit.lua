@@ -1,0 +1,204 @@
+-- All changes of one commit, or none: everything is checked before anything is written. Returns 1, or 0 for a conflict.
+--
+-- ARGV: prefix; margin (ms); '1' to check all and write marks only; then each change's word and its arguments.
+-- KEYS: the keys of the changes, in the order of ARGV.
+if redis.replicate_commands then redis.replicate_commands() end -- Redis 6 asks for it: TIME comes before the writes
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local prefix, margin, marks_only = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
+local arguments, keys = 3, 0
+local LARGEST = 2 ^ 53
+
+local function argument()
+  arguments = arguments + 1
+  return ARGV[arguments]
+end
+
+local function name()
+  keys = keys + 1
+  return KEYS[keys]
+end
+
+local function each(text)
+  return string.gmatch(text or '', '%S+')
+end
+
+-- When a key may be forgotten: *margin* after its end, and never sooner than *margin* from now.
+local function due(milliseconds)
+  if milliseconds == '' then return nil end
+  return math.max(tonumber(milliseconds), now) + margin
+end
+
+local function forget(key, at)
+  if at then redis.call('PEXPIREAT', key, string.format('%.0f', at)) end
+end
+
+-- The instant at which *key* is forgotten: nil for never, 0 when it does not exist.
+local function forgotten(key)
+  local left = redis.call('PTTL', key)
+  if left == -1 then return nil end
+  return left == -2 and 0 or now + left
+end
+
+-- Lists outlive all that they list.
+local function list(index, score, member, at)
+  local before = forgotten(index)
+  redis.call('ZADD', index, score, member)
+  if not at then
+    redis.call('PERSIST', index)
+  elseif before and before < at then
+    forget(index, at)
+  end
+end
+
+local seen = {}
+local function first(key)
+  if seen[key] then return false end
+  seen[key] = true
+  return true
+end
+
+local function let_go(record)
+  local known = redis.call('HMGET', record.key, 'u', 'x', 'i')
+  for held in each(known[1]) do
+    if redis.call('GET', prefix .. held) == record.owner then redis.call('DEL', prefix .. held) end
+  end
+  if known[2] then redis.call('ZREM', prefix .. known[2], known[3]) end
+  redis.call('DEL', record.key)
+end
+
+local read, free, write = {}, {}, {}
+
+function read.spend() return {key = name(), value = argument(), ends = argument()} end
+function free.spend(it) return first(it.key) and redis.call('EXISTS', it.key) == 0 end
+function write.spend(it)
+  redis.call('SET', it.key, it.value)
+  forget(it.key, due(it.ends))
+end
+
+function read.put()
+  return {key = name(), record = argument(), marks = argument(), born = argument(), grant = argument(), ends = argument()}
+end
+free.put = free.spend
+function write.put(it)
+  redis.call('HSET', it.key, 'r', it.record)
+  if it.marks ~= '' then redis.call('HSET', it.key, 'm', it.marks, 'b', it.born) end
+  if it.grant ~= '' then redis.call('HSET', it.key, 'g', it.grant) end
+  forget(it.key, due(it.ends))
+end
+
+-- A line of the audit trail; as it is written, lines that are over leave the list, a hundred at most.
+function read.line()
+  return {key = name(), index = name(), by_end = name(), record = argument(), member = argument(), ends = argument()}
+end
+free.line = free.spend
+function write.line(it)
+  local at = due(it.ends)
+  for _, old in ipairs(redis.call('ZRANGEBYSCORE', it.by_end, '-inf', now, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', it.index, old)
+    redis.call('ZREM', it.by_end, old)
+  end
+  redis.call('HSET', it.key, 'r', it.record)
+  forget(it.key, at)
+  list(it.index, 0, it.member, at)
+  list(it.by_end, string.format('%.0f', at), it.member, at)
+end
+
+-- Revoke: the first time is kept, and the mark as long as anybody asked for.
+function read.revoke() return {mark = true, key = name(), at = argument(), ends = argument()} end
+function free.revoke() return true end
+function write.revoke(it)
+  local before = forgotten(it.key)
+  redis.call('SET', it.key, it.at, 'NX')
+  forget(it.key, math.max(before or 0, due(it.ends)))
+end
+
+-- CutOff: the latest time is kept. Stamps are of one length, so that they compare as texts.
+read.cut, free.cut = read.revoke, free.revoke
+function write.cut(it)
+  local before, known = forgotten(it.key), redis.call('GET', it.key)
+  if not known or known < it.at then redis.call('SET', it.key, it.at) end
+  forget(it.key, math.max(before or 0, due(it.ends)))
+end
+
+function read.remove() return {key = name(), version = argument(), owner = argument()} end
+function free.remove(it)
+  return first(it.key) and (redis.call('HGET', it.key, 'v') or '0') == it.version
+end
+write.remove = let_go
+
+function read.replace()
+  local it = read.remove()
+  it.record, it.next, it.marks, it.born = argument(), argument(), argument(), argument()
+  it.unique, it.index, it.member, it.ends = argument(), argument(), argument(), argument()
+  return it
+end
+function free.replace(it)
+  if not free.remove(it) then return false end
+  for wanted in each(it.unique) do
+    local holder = redis.call('GET', prefix .. wanted)
+    if (holder and holder ~= it.owner) or not first('unique ' .. wanted) then return false end
+  end
+  return true
+end
+function write.replace(it)
+  local at = due(it.ends)
+  let_go(it)
+  redis.call('HSET', it.key, 'r', it.record, 'v', it.next)
+  if it.marks ~= '' then redis.call('HSET', it.key, 'm', it.marks, 'b', it.born) end
+  if it.unique ~= '' then redis.call('HSET', it.key, 'u', it.unique) end
+  for wanted in each(it.unique) do
+    redis.call('SET', prefix .. wanted, it.owner)
+    forget(prefix .. wanted, at)
+  end
+  local index = prefix .. it.index
+  redis.call('HSET', it.key, 'x', it.index, 'i', it.member)
+  if at then -- what is over leaves the list; what never ends has the score 0
+    redis.call('ZREMRANGEBYSCORE', index, '(0', now)
+    list(index, string.format('%.0f', at), it.member, at)
+  else
+    list(index, 0, it.member, nil)
+  end
+  forget(it.key, at)
+end
+
+function read.count()
+  return {key = name(), at = argument(), till = argument(), by = argument(), most = argument(), ends = argument()}
+end
+local sums = {}
+function free.count(it)
+  local known = redis.call('HMGET', it.key, 'n', 'till')
+  local value = sums[it.key] or (known[2] and it.at < known[2] and tonumber(known[1])) or 0
+  local sum = it.by == '' and 0 or value + tonumber(it.by)
+  if math.abs(sum) >= LARGEST then return redis.error_reply('ERR a counter would overflow') end
+  sums[it.key] = sum
+  return it.by == '' or it.most == '' or sum <= tonumber(it.most)
+end
+function write.count(it)
+  if it.by == '' then
+    redis.call('DEL', it.key)
+    return
+  end
+  local till = redis.call('HGET', it.key, 'till')
+  if till and it.at < till then
+    redis.call('HINCRBY', it.key, 'n', it.by)
+  else
+    redis.call('HSET', it.key, 'n', it.by, 'till', it.till)
+    redis.call('PERSIST', it.key)
+    forget(it.key, due(it.ends))
+  end
+end
+
+local changes = {}
+while arguments < #ARGV do
+  local word = argument()
+  local change = read[word]()
+  change.word = word
+  changes[#changes + 1] = change
+  local ready = free[word](change)
+  if ready ~= true then return ready or 0 end
+end
+for _, change in ipairs(changes) do
+  if change.mark or not marks_only then write[change.word](change) end
+end
+return 1

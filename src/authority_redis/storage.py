@@ -1,0 +1,62 @@
+"""Storage on Redis for synchronous applications."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Self
+
+from authority_core.kernel.changes import Change
+from authority_core.kernel.sync import run
+
+from .blocking import LIBRARY, BlockingLink
+from .colours import Blocking
+from .connecting import connect
+from .operations import Operations
+from .urls import Address, address
+
+
+class RedisStorage(Blocking):
+    """`authority_core` storage on Redis 6 or newer, synchronous and safe to share between threads.
+
+    Make it with `from_url`.
+    """
+
+    _on: Operations
+
+    def __init__(self, link: BlockingLink, prefix: str, place: Address) -> None:
+        super().__init__(Operations(link, prefix))
+        self._link = link
+        self._prefix = prefix
+        self._place = place
+
+    @classmethod
+    def from_url(
+        cls, url: str, *, prefix: str = "authority:", timeout: float = 2.0, max_connections: int = 50
+    ) -> Self:
+        """Return storage at *url*: `redis://`, `rediss://` or `unix://`, Sentinel or a cluster (see the how-to).
+
+        Keys begin with *prefix*; in a cluster all of a deployment live in one slot, for a commit must be one script,
+        so that the prefix is written `{authority:}` there. *timeout* (seconds) bounds connecting and every answer.
+        Nothing is opened before the first use.
+
+        Raises `ValueError` for a URL that is none; it repeats nothing of the URL.
+        """
+        place = address(url)
+        link = BlockingLink(partial(connect, LIBRARY, place, timeout, max_connections))
+        return cls(link, place.tagged(prefix), place)
+
+    def __repr__(self) -> str:
+        return f"RedisStorage({str(self._place)!r}, prefix={self._prefix!r})"
+
+    def close(self) -> None:
+        """Close every connection that is not at work."""
+        self._link.close()
+
+    def prepare(self, changes: Sequence[Change]) -> None:
+        """Check whether all *changes* could be made now, and make those that only end things."""
+        run(self._on.prepare(changes))
+
+    def advice(self) -> tuple[str, ...]:
+        """Return what is wrong with the server's setup, a sentence each; nothing where the user may not ask."""
+        return run(self._on.advice())
