@@ -17,7 +17,6 @@ from attrs import frozen
 from .troubles import Trouble
 
 if TYPE_CHECKING:
-
     from sqlalchemy import URL
 
     from authority_core import Authority, Settings
@@ -129,7 +128,9 @@ def refuse_memory(url: str) -> None:
     from authority_sql.engines import in_memory
 
     if in_memory(synchronous(url)):
-        raise Trouble("This database lives in memory and ends with the command: name a file, such as sqlite:///authority.db.")
+        raise Trouble(
+            "This database lives in memory and ends with the command: name a file, such as sqlite:///authority.db."
+        )
 
 
 def refuse_missing_file(url: str) -> None:

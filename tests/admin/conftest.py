@@ -35,7 +35,9 @@ def desk_with(**settings: object) -> Desk:
     )
     authority = Authority(chosen, storage, moment=clock)
     grants = frozenset(authority.oauth.grants)
-    return Desk(authority, storage, clock, Clients(authority.shell, grants), Users(authority.shell, authority.passwords))
+    return Desk(
+        authority, storage, clock, Clients(authority.shell, grants), Users(authority.shell, authority.passwords)
+    )
 
 
 @pytest.fixture

@@ -149,7 +149,9 @@ def test_an_unknown_account_is_named(desk, operation):
         run(getattr(desk.users, operation)("nobody"))
 
 
-@pytest.mark.parametrize("name", ["\u202eevil", "a\u200bb", "a\x00b", "a\u2066b", "\ufeffa", "a\u00adb", "a\u2028b", "\ud800"])
+@pytest.mark.parametrize(
+    "name", ["\u202eevil", "a\u200bb", "a\x00b", "a\u2066b", "\ufeffa", "a\u00adb", "a\u2028b", "\ud800"]
+)
 def test_hidden_characters_do_not_get_into_names(name):
     """Control, bidirectional and zero-width characters, separators, halves of pairs."""
     assert name_fault(name) is not None

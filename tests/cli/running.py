@@ -32,8 +32,12 @@ def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str
     """Run one command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "authority_cli", *arguments],
-        env=environment(**settings), capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 @frozen(eq=False)
@@ -62,8 +66,12 @@ def running(*arguments: str, **settings: str) -> Iterator[Running]:
     """Start a command that serves and wait for its JSON line; it is ended in any case."""
     process = subprocess.Popen(
         [sys.executable, "-m", "authority_cli", *arguments, "--json"],
-        env=environment(**settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+        env=environment(**settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
     try:
         line = process.stdout.readline()
         if not line:

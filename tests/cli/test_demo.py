@@ -4,26 +4,45 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from cli.running import Browser, basic, command, running
+from cli.running import Browser, basic, command, environment, running
 
 ADAPTERS = ("starlette", "flask")
 CALLBACK = "http://localhost:3000/callback"
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 CLAIMS = {
-    "name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
-    "gender", "birthdate", "zoneinfo", "locale", "updated_at", "email", "email_verified", "address", "phone_number",
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "updated_at",
+    "email",
+    "email_verified",
+    "address",
+    "phone_number",
     "phone_number_verified",
-}  # fmt: skip
+}
 
 
 def hidden(page: bytes) -> dict[str, str]:
@@ -45,10 +64,15 @@ def sign_in_for(server, client: dict, redirect_uri: str = CALLBACK) -> dict:
     """Walk through sign-in and consent as a browser; return the token endpoint's answer."""
     browser = Browser()
     query = {
-        "response_type": "code", "client_id": client["client_id"], "redirect_uri": redirect_uri, "state": "s",
-        "scope": "openid profile email address phone offline_access reports:read", "nonce": "n",
-        "code_challenge": CHALLENGE, "code_challenge_method": "S256",
-    }  # fmt: skip
+        "response_type": "code",
+        "client_id": client["client_id"],
+        "redirect_uri": redirect_uri,
+        "state": "s",
+        "scope": "openid profile email address phone offline_access reports:read",
+        "nonce": "n",
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+    }
     answer = browser.go("GET", f"{server.issuer}/authorize?{urlencode(query)}")
     page = browser.go("GET", answer.headers["location"])
     user = server.said["user"]
@@ -57,13 +81,18 @@ def sign_in_for(server, client: dict, redirect_uri: str = CALLBACK) -> dict:
     page = browser.go("GET", answer.headers["location"])
     if page.status in (302, 303):
         page = browser.go("GET", page.headers["location"])
-    answer = browser.go("POST", f"{server.issuer}/authorize/decision", {**hidden(page.body), "consent_action": "approve"})
+    answer = browser.go(
+        "POST", f"{server.issuer}/authorize/decision", {**hidden(page.body), "consent_action": "approve"}
+    )
     sent = dict(parse_qsl(urlsplit(answer.headers["location"]).query))
     assert sent["state"] == "s"
     assert sent["iss"] == server.issuer
     form = {
-        "grant_type": "authorization_code", "code": sent["code"], "redirect_uri": redirect_uri, "code_verifier": VERIFIER,
-    }  # fmt: skip
+        "grant_type": "authorization_code",
+        "code": sent["code"],
+        "redirect_uri": redirect_uri,
+        "code_verifier": VERIFIER,
+    }
     return token_request(server, client, form)
 
 
@@ -93,9 +122,7 @@ def test_the_json_line_says_all_that_a_program_needs(server):
     assert set(said["user"]) == {"username", "email", "password"}
     assert [one["client_id"] for one in said["clients"]] == ["demo-web", "demo-spa", "demo-service"]
     for one in said["clients"]:
-        assert set(one) == {
-            "client_id", "client_secret", "redirect_uris", "grant_types", "token_endpoint_auth_method"
-        }  # fmt: skip
+        assert set(one) == {"client_id", "client_secret", "redirect_uris", "grant_types", "token_endpoint_auth_method"}
     web, spa, service = said["clients"]
     both = [CALLBACK, "http://127.0.0.1:3000/callback"]
     assert web["redirect_uris"] == both
@@ -109,7 +136,9 @@ def test_the_json_line_says_all_that_a_program_needs(server):
 def test_a_service_gets_a_token_and_may_look_at_it(server):
     """Client credentials and introspection, as the printed lines say."""
     token = service_token(server)["access_token"]
-    answer = Browser().go("POST", f"{server.issuer}/token/introspect", {"token": token}, basic(server.client("demo-service")))
+    answer = Browser().go(
+        "POST", f"{server.issuer}/token/introspect", {"token": token}, basic(server.client("demo-service"))
+    )
 
     assert answer.json["active"] is True
     assert answer.json["scope"] == "reports:read"
@@ -120,7 +149,9 @@ def test_a_person_signs_in_and_every_claim_is_filled(server, client_id):
     """Code flow with PKCE, UserInfo with every standard claim, refresh."""
     client = server.client(client_id)
     tokens = sign_in_for(server, client)
-    found = Browser().go("GET", f"{server.issuer}/userinfo", headers={"authorization": f"Bearer {tokens['access_token']}"})
+    found = Browser().go(
+        "GET", f"{server.issuer}/userinfo", headers={"authorization": f"Bearer {tokens['access_token']}"}
+    )
     fresh = token_request(server, client, {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]})
 
     assert set(found.json) >= CLAIMS
@@ -171,6 +202,17 @@ def test_it_stays_small(server):
     resident = int(re.search(r"VmRSS:\s+(\d+)", status.read_text())[1])
 
     assert resident < 100 * 1024
+
+
+def test_it_starts_quickly(server):
+    """Ready within two seconds of a processor's time, whatever else the machine is doing."""
+    if not Path(f"/proc/{server.process.pid}/stat").exists():
+        pytest.skip("no /proc on this machine")
+    with running("demo", "--port", "0") as fresh:
+        fields = Path(f"/proc/{fresh.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    ticks = int(fields[11]) + int(fields[12])
+
+    assert ticks / os.sysconf("SC_CLK_TCK") < 2
 
 
 def test_a_port_in_use_is_one_sentence(server):
@@ -236,7 +278,9 @@ def test_a_database_with_another_secret_is_one_sentence(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("url", ["sqlite:////proc/nowhere/demo.db", "sqlite:///missing-folder/demo.db", "sqlite://", "x"])
+@pytest.mark.parametrize(
+    "url", ["sqlite:////proc/nowhere/demo.db", "sqlite:///missing-folder/demo.db", "sqlite://", "x"]
+)
 def test_a_place_that_cannot_be_used_is_one_sentence(url):
     """Unwritable, missing, in memory, not a URL."""
     done = command("demo", "--json", "--port", "0", "--database", url)
@@ -248,19 +292,15 @@ def test_a_place_that_cannot_be_used_is_one_sentence(url):
 
 def test_a_person_reads_what_to_click_and_what_to_type(tmp_path):
     """Without --json: the page, the person, a line for each grant."""
-    import os
-    import subprocess
-    import sys
-
-    from cli.running import environment
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "authority_cli", "demo", "--port", str(port)],
-        env=environment(TMPDIR=str(tmp_path)), stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env=environment(TMPDIR=str(tmp_path)),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         text = ""
         while "Ctrl-C" not in text:
@@ -277,5 +317,3 @@ def test_a_person_reads_what_to_click_and_what_to_type(tmp_path):
     for word in ("client_credentials", "authorization_code", "refresh_token", "introspect", "password"):
         assert word in text
     assert "\x1b" not in text + rest
-
-

@@ -73,7 +73,7 @@ def _prepared(url: str) -> str:
 
 
 def _run(adapter: str, host: str, port: int, workers: int, announce: Announce) -> None:
-    from ..serving.sockets import listening
+    from ..serving.sockets import listening, once_accepting
 
     listener = listening(host, port)
     if adapter == "flask":
@@ -89,7 +89,7 @@ def _run(adapter: str, host: str, port: int, workers: int, announce: Announce) -
         under_uvicorn.serve_here(asgi(), [listener], announce)
     else:
         listener.close()  # uvicorn binds for its processes; this was to see that it can
-        announce()
+        once_accepting(host, port, announce)
         under_uvicorn.serve_workers(host, port, workers)
 
 

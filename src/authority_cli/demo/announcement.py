@@ -72,15 +72,15 @@ def _commands(issuer: str, secrets: dict[str, str | None]) -> list[tuple[str, tu
             "what the server says of it: introspection",
             (
                 f"TOKEN=$(curl -s -u '{service}' -d grant_type=client_credentials {issuer}/token \\",
-                "  | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')",
+                '  | sed \'s/.*"access_token":"\\([^"]*\\)".*/\\1/\')',
                 f"curl -s -u '{service}' -d \"token=$TOKEN\" {issuer}/token/introspect",
             ),
         ),
         (
-            "a code, as your application redeems it (PKCE: the challenge of \"$VERIFIER\" went with the request)",
+            'a code, as your application redeems it (PKCE: the challenge of "$VERIFIER" went with the request)',
             (
                 f"curl -s -u '{web}' -d grant_type=authorization_code -d \"code=$CODE\" \\",
-                "  -d redirect_uri=http://localhost:3000/callback -d \"code_verifier=$VERIFIER\" " + f"{issuer}/token",
+                '  -d redirect_uri=http://localhost:3000/callback -d "code_verifier=$VERIFIER" ' + f"{issuer}/token",
             ),
         ),
         (

@@ -5,11 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import threading
+import time
+from collections.abc import Callable
 
 from ..troubles import Trouble
 
 BACKLOG = 1024
 _TRIES = 20
+_PAUSE, _PATIENCE = 0.05, 60.0
+"""Seconds between two looks at a server that is starting, and of all looks together."""
 _ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT})
 
 
@@ -32,6 +37,23 @@ def loopback_sockets(port: int) -> tuple[int, list[socket.socket]]:
             continue
         return chosen, [first, second]
     raise Trouble("No free port was found.")  # not reached: the last attempt raises
+
+
+def once_accepting(host: str, port: int, announce: Callable[[], None]) -> None:
+    """Call *announce*, from a thread, once somebody accepts connections on *host* and *port*."""
+    threading.Thread(target=_watch, args=(host, port, announce), daemon=True).start()
+
+
+def _watch(host: str, port: int, announce: Callable[[], None]) -> None:
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    for _ in range(int(_PATIENCE / _PAUSE)):
+        try:
+            socket.create_connection((reached, port), timeout=1).close()
+        except OSError:
+            time.sleep(_PAUSE)
+        else:
+            announce()
+            return
 
 
 class _Absent(Trouble):

@@ -1,0 +1,311 @@
+"""The commands: what they do, what they print for people and machines, and how they refuse."""
+
+from __future__ import annotations
+
+import json
+
+import click
+import pytest
+
+from authority_cli.program import authority
+
+
+def leaves(group: click.Group = authority, path: tuple[str, ...] = ()):
+    """Return the path and command of every command that is no group."""
+    for name, one in sorted(group.commands.items()):
+        if isinstance(one, click.Group):
+            yield from leaves(one, (*path, name))
+        else:
+            yield (*path, name), one
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), [*leaves()], ids=lambda value: "-".join(value) if isinstance(value, tuple) else ""
+)
+def test_every_command_has_json_and_help(terminal, path, command):
+    """Machines read every command; people are told what each does."""
+    assert "--json" in {option for one in command.params for option in one.opts}
+    assert command.help
+    assert terminal(*path, "--help").exit_code == 0
+
+
+@pytest.mark.parametrize("path", [("client", "delete"), ("keys", "compromise")])
+def test_what_destroys_asks_or_is_told_yes(path):
+    """The control is in the tests of the commands below."""
+    command = dict(leaves())[path]
+
+    assert "--yes" in {option for one in command.params for option in one.opts}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nope",),
+        ("demo", "--nope"),
+        ("demo", "--adapter", "django"),
+        ("demo", "--port", "99999"),
+        ("serve", "--workers", "0"),
+        ("client", "create"),
+        ("client", "create", "--name", "x", "--public", "--secret-in-body"),
+        ("client", "show"),
+        ("create-admin",),
+        ("create-admin", "--username", "x", "--password-stdin", "--generate-password"),
+        ("keys", "rotate", "--algorithm", "none"),
+    ],
+)
+def test_misuse_is_exit_code_two(terminal, arguments):
+    """What was typed wrongly is told apart from what was refused."""
+    done = terminal(*arguments)
+
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert "Error: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("migrate", "--check"),
+        ("seed",),
+        ("serve",),
+        ("client", "list"),
+        ("keys", "list"),
+        ("create-admin", "--username", "x", "--generate-password"),
+        ("config", "check"),
+    ],
+)
+def test_a_database_that_is_not_there_is_not_made_in_passing(unmigrated, arguments, tmp_path):
+    """Only `migrate` makes one; everything else says so in a sentence."""
+    done = unmigrated(*arguments)
+
+    assert done.exit_code == 1
+    assert "authority migrate" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [("seed",), ("serve",), ("client", "list"), ("keys", "list")])
+def test_a_database_without_our_tables_is_refused(unmigrated, arguments, tmp_path):
+    """An empty file is not a migrated database."""
+    (tmp_path / "authority.db").touch()
+    done = unmigrated(*arguments)
+
+    assert done.exit_code == 1
+    assert "run `authority migrate`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:hunter2@host/name",
+        "x",
+        "sqlite://",
+        "sqlite:////proc/nowhere/x.db",
+        "postgresql://u:hunter2@127.0.0.1:1/x",
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_sentence_without_its_password(terminal, url):
+    """Unknown, unreadable, in memory, unwritable, unreachable."""
+    done = terminal("migrate", "--database", url)
+
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: ")
+    assert "hunter2" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_tell_every_fault(terminal):
+    """Two missing settings are two lines of one refusal."""
+    done = terminal("client", "list", AUTHORITY_ISSUER="", AUTHORITY_SECRET_KEY="")
+
+    assert done.exit_code == 1
+    assert "AUTHORITY_ISSUER is not set" in done.stderr
+    assert "AUTHORITY_SECRET_KEY is not set" in done.stderr
+
+
+def test_another_secret_key_is_one_sentence(terminal):
+    """The signing keys of the database do not open."""
+    terminal.json("keys", "list")
+    done = terminal("keys", "list", AUTHORITY_SECRET_KEY="another-secret-key-of-32-bytes-!!")
+
+    assert done.exit_code == 1
+    assert "another secret key" in done.stderr
+
+
+def test_migrate_says_what_it_did_and_does_it_once(unmigrated, tmp_path):
+    """Check, migrate, check; the SQL can be read beforehand."""
+    sql = unmigrated.json("migrate", "--sql")["sql"]
+    assert "CREATE TABLE" in sql
+    assert list(tmp_path.iterdir()) == []
+
+    first = unmigrated.json("migrate")
+    second = unmigrated.json("migrate")
+
+    assert first["applied"]
+    assert second["applied"] == []
+    assert unmigrated.json("migrate", "--check")["pending"] == []
+
+
+def test_seed_makes_an_administrator_once(terminal):
+    """A random password is printed once; the second time nothing is changed."""
+    first = terminal.json("seed")
+    second = terminal.json("seed")
+
+    assert first["administrator"]["username"] == "admin"
+    assert len(first["password"]) == 24
+    assert len(first["signing_keys"]) == 2
+    assert (second["created"], second["password"]) == (False, None)
+    assert second["signing_keys"] == first["signing_keys"]
+
+
+def test_seed_takes_the_administrator_from_the_environment(terminal):
+    """A given password is not printed."""
+    named = {"AUTHORITY_ADMIN_EMAIL": "boss@example.com", "AUTHORITY_ADMIN_PASSWORD": "Correct-Horse-Battery-1"}
+    done = terminal("seed", **named)
+
+    assert done.exit_code == 0, done.stderr
+    assert "boss@example.com" in done.stdout
+    assert "Correct-Horse" not in done.stdout + done.stderr
+
+
+def test_create_admin_wants_sixteen_characters(terminal):
+    """The policy of administrators, with its control."""
+    refused = terminal("create-admin", "--username", "boss", "--password-stdin", input="Correct-Horse-1\n")
+    accepted = terminal(
+        "create-admin", "--username", "boss", "--password-stdin", "--super", input="Correct-Horse-Battery-1\n"
+    )
+    again = terminal("create-admin", "--username", "BOSS", "--generate-password")
+
+    assert (refused.exit_code, accepted.exit_code, again.exit_code) == (1, 0, 1)
+    assert "at least 16 characters" in refused.stderr
+    assert "super_admin" in accepted.stdout
+    assert "taken" in again.stderr
+
+
+def test_create_admin_without_a_password_says_how_to_give_one(terminal):
+    """Nobody is there to be asked."""
+    done = terminal("create-admin", "--username", "boss")
+
+    assert done.exit_code == 1
+    assert "--password-stdin" in done.stderr
+
+
+def test_a_clients_life(terminal):
+    """Create, list, show, rotate, delete; the secret is printed twice in all, never again."""
+    made = terminal.json(
+        "client",
+        "create",
+        "--name",
+        "Shop",
+        "--redirect-uri",
+        "https://shop.example/cb",
+        "--grant",
+        "authorization_code",
+        "--grant",
+        "refresh_token",
+        "--scope",
+        "openid profile",
+    )
+    client_id = made["client_id"]
+    listed = terminal.json("client", "list")["clients"]
+    shown = terminal("client", "show", client_id)
+    rotated = terminal.json("client", "rotate-secret", client_id)
+
+    assert len(made["client_secret"]) == 43
+    assert [one["client_id"] for one in listed] == [client_id]
+    assert made["client_secret"] not in shown.stdout + json.dumps(listed)
+    assert "openid profile" in shown.stdout
+    assert rotated["client_secret"] != made["client_secret"]
+    assert len(rotated["secrets"]) == 2
+    assert terminal("client", "delete", client_id).exit_code == 1
+    assert terminal("client", "delete", client_id, "--yes").exit_code == 0
+    assert terminal("client", "show", client_id).exit_code == 1
+    assert "no clients yet" in terminal("client", "list").stdout
+
+
+def test_a_wrong_client_is_refused_with_every_reason(terminal):
+    """And nothing is stored."""
+    done = terminal(
+        "client", "create", "--name", "Sh\u202eop", "--redirect-uri", "https://*.example/cb", "--scope", "nope"
+    )
+
+    assert done.exit_code == 1
+    assert done.stderr.count("\n  - ") == 3
+    assert terminal.json("client", "list")["clients"] == []
+
+
+def test_keys_rotate_and_are_withdrawn(terminal):
+    """Pending first, active with --now, gone when compromised; private halves are never printed."""
+    before = terminal.json("keys", "list")["keys"]
+    pending = terminal.json("keys", "rotate")["keys"]
+    active = terminal.json("keys", "rotate", "--now", "--algorithm", "ES256")["keys"]
+    refused = terminal("keys", "compromise", active[0]["kid"])
+    gone = terminal.json("keys", "compromise", active[0]["kid"], "--yes")
+
+    assert {one["state"] for one in before} == {"active"}
+    assert {one["state"] for one in pending} == {"pending"}
+    assert [(one["alg"], one["state"]) for one in active] == [("ES256", "active")]
+    assert refused.exit_code == 1
+    states = {one["kid"]: one["state"] for one in gone["keys"]}
+    assert states[active[0]["kid"]] == "compromised"
+    assert "active" in {one["state"] for one in gone["keys"] if one["alg"] == "ES256"}
+    assert set(before[0]) == {"kid", "alg", "state", "created_at", "activated_at", "retired_at"}
+    assert terminal("keys", "compromise", "nobody", "--yes").exit_code == 1
+
+
+def test_config_check_masks_secrets_and_tells_every_fault(terminal, tmp_path):
+    """Good settings pass with warnings; bad ones show all that is wrong and exit with 1."""
+    good = terminal("config", "check")
+    bad = terminal(
+        "config",
+        "check",
+        "--json",
+        AUTHORITY_PORT="x",
+        AUTHORITY_ISSUR="y",
+        AUTHORITY_CODE_TTL="9999",
+        AUTHORITY_DATABASE_URL="postgresql://u:hunter2@127.0.0.1:1/x",
+        AUTHORITY_ADAPTER="django",
+    )
+    found = json.loads(bad.stdout)
+
+    assert good.exit_code == 0, good.stderr
+    assert "0123456789abcdef" not in good.stdout + good.stderr
+    assert "Warning: AUTHORITY_ENV is not production" in good.stderr
+    assert bad.exit_code == 1
+    assert found["ok"] is False
+    assert len(found["faults"]) == 5
+    assert "hunter2" not in bad.stdout
+    assert {row["name"]: row["source"] for row in found["settings"]}["AUTHORITY_PORT"] == "environment"
+
+
+def test_a_variable_may_be_a_file(terminal, tmp_path):
+    """`_FILE` works for the database too; a file that is not there is a sentence."""
+    path = tmp_path / "url"
+    path.write_text(terminal.environ["AUTHORITY_DATABASE_URL"] + "\n")
+    done = terminal("keys", "list", AUTHORITY_DATABASE_URL="", AUTHORITY_DATABASE_URL_FILE=str(path))
+    missing = terminal("keys", "list", AUTHORITY_DATABASE_URL="", AUTHORITY_DATABASE_URL_FILE=str(path) + "x")
+
+    assert done.exit_code == 0, done.stderr
+    assert missing.exit_code == 1
+    assert "cannot be read" in missing.stderr
+
+
+def test_an_unexpected_error_is_a_sentence_too(terminal, monkeypatch):
+    """Even our own mistakes show no trace."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr("authority_core.admin.clients.Clients.all", broken)
+    done = terminal("client", "list")
+
+    assert done.exit_code == 1
+    assert "should not have happened (RuntimeError: boom)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_version_is_the_librarys(terminal):
+    """One version for all packages."""
+    from authority_core import __version__
+
+    assert terminal("--version").stdout == f"authority {__version__}\n"
