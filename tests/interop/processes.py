@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 from attrs import frozen
 
@@ -26,12 +27,13 @@ PATIENCE = 15
 
 @frozen
 class Served:
-    """A server that runs. *log* is what it wrote to standard error."""
+    """A server that runs, with *settings* other than usual. *log* is what it wrote to standard error."""
 
     url: str
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    settings: dict[str, object]
 
 
 def database(folder: Path, *callbacks: str) -> str:
@@ -66,7 +68,7 @@ def serving(
 
 
 @contextmanager
-def _process(told: dict[str, object], sock: socket.socket, host: str) -> Iterator[Served]:
+def _process(told: dict[str, Any], sock: socket.socket, host: str) -> Iterator[Served]:
     port, fd = sock.getsockname()[1], sock.fileno()
     paths = [str(TESTS), str(TESTS.parent / "src"), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
@@ -81,7 +83,7 @@ def _process(told: dict[str, object], sock: socket.socket, host: str) -> Iterato
         )
         sock.close()  # the child has it: when the child dies, clients are refused instead of waiting
         try:
-            yield Served(f"http://{host}:{port}", port, process, Path(log.name))
+            yield Served(f"http://{host}:{port}", port, process, Path(log.name), told["settings"])
         finally:
             _stop(process)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from authority_core import Authority
 from authority_core.testing.memory import MemoryStorage
@@ -148,7 +148,7 @@ class _SharedClock:
     """A hand-wound clock that threads may ask."""
 
     clock: Clock
-    _lock: threading.Lock = threading.Lock()
+    _lock: threading.Lock = field(factory=threading.Lock)
 
     def __call__(self) -> object:
         with self._lock:
