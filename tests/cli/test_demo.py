@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -307,6 +308,10 @@ def test_a_person_reads_what_to_click_and_what_to_type(tmp_path):
             line = process.stdout.readline()
             assert line, text
             text += line
+        if shutil.which("curl"):
+            lines = text.split("# what the server says of a token: introspection\n")[1].split("\n\n")[0]
+            answer = subprocess.run(["sh", "-c", lines], capture_output=True, text=True, timeout=60).stdout
+            assert '"active":true' in answer
     finally:
         os.kill(process.pid, signal.SIGINT)
         rest, _ = process.communicate(timeout=60)
@@ -317,3 +322,7 @@ def test_a_person_reads_what_to_click_and_what_to_type(tmp_path):
     for word in ("client_credentials", "authorization_code", "refresh_token", "introspect", "password"):
         assert word in text
     assert "\x1b" not in text + rest
+    verifier = re.search(r"code_verifier=(\S+)", text)[1]
+    hashed = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    assert f"code_challenge={hashed}&" in text
+    assert max(len(line) for line in text.splitlines() if "curl" in line) < 120

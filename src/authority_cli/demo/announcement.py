@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import click
 
 from ..environment import masked
 from .credentials import EMAIL, USERNAME, place
+from .people_and_clients import CALLBACKS
 
 if TYPE_CHECKING:
     from .starting import Demo
@@ -35,7 +38,6 @@ def as_json(demo: Demo) -> dict[str, object]:
 def for_people(demo: Demo) -> None:
     """Print what to click and what to type."""
     issuer = demo.settings.issuer
-    secrets = {one.client_id: one.client_secret for one in demo.clients}
     _line()
     _line("  " + _strong("Authority is running") + f" at {issuer}")
     _line()
@@ -45,7 +47,7 @@ def for_people(demo: Demo) -> None:
     _line(f"    password  {_strong(demo.credentials.password)}")
     _line()
     _line("  " + _title("Type"))
-    for comment, command in _commands(issuer, secrets):
+    for comment, command in _commands(demo):
         _line("    " + _quiet("# " + comment))
         for part in command:
             _line("    " + part)
@@ -60,34 +62,63 @@ def for_people(demo: Demo) -> None:
     _line()
 
 
-def _commands(issuer: str, secrets: dict[str, str | None]) -> list[tuple[str, tuple[str, ...]]]:
-    service = f"demo-service:{secrets['demo-service']}"
-    web = f"demo-web:{secrets['demo-web']}"
+def _commands(demo: Demo) -> list[tuple[str, tuple[str, ...]]]:
+    issuer, callback = demo.settings.issuer, CALLBACKS[0]
+    secrets = {one.client_id: one.client_secret for one in demo.clients}
+    service = f"-u 'demo-service:{secrets['demo-service']}'"
+    web = f"-u 'demo-web:{secrets['demo-web']}'"
+    asked = urlencode(
+        {
+            "response_type": "code",
+            "client_id": "demo-web",
+            "redirect_uri": callback,
+            "scope": "openid profile offline_access",
+            "code_challenge": s256(demo.credentials.verifier),
+            "code_challenge_method": "S256",
+        }
+    )
     return [
         (
             "a token for a service: client credentials",
-            (f"curl -s -u '{service}' \\", f"  -d 'grant_type=client_credentials&scope=reports:read' {issuer}/token"),
+            (f"curl -s {service} \\", f"  -d 'grant_type=client_credentials&scope=reports:read' {issuer}/token"),
         ),
         (
-            "what the server says of it: introspection",
+            "what the server says of a token: introspection",
             (
-                f"TOKEN=$(curl -s -u '{service}' -d grant_type=client_credentials {issuer}/token \\",
-                '  | sed \'s/.*"access_token":"\\([^"]*\\)".*/\\1/\')',
-                f"curl -s -u '{service}' -d \"token=$TOKEN\" {issuer}/token/introspect",
+                f"TOKEN=$(curl -s {service} \\",
+                f"  -d grant_type=client_credentials {issuer}/token \\",
+                '  | sed \'s/.*"access_token":"\\([^"]*\\).*/\\1/\')',
+                f"curl -s {service} \\",
+                f'  -d "token=$TOKEN" {issuer}/token/introspect',
             ),
         ),
         (
-            'a code, as your application redeems it (PKCE: the challenge of "$VERIFIER" went with the request)',
+            "tokens for a person: open this, sign in, and copy code=... from the address where the browser ends",
+            (f"{issuer}/authorize?{asked}",),
+        ),
+        (
+            "... and redeem it within a minute, with the verifier whose hash went along (PKCE)",
             (
-                f"curl -s -u '{web}' -d grant_type=authorization_code -d \"code=$CODE\" \\",
-                '  -d redirect_uri=http://localhost:3000/callback -d "code_verifier=$VERIFIER" ' + f"{issuer}/token",
+                f"CODE=... ; curl -s {web} \\",
+                f"  -d grant_type=authorization_code -d redirect_uri={callback} \\",
+                f'  -d code_verifier={demo.credentials.verifier} -d "code=$CODE" {issuer}/token',
             ),
         ),
         (
-            "a fresh token without the person: refresh",
-            (f"curl -s -u '{web}' -d grant_type=refresh_token -d \"refresh_token=$REFRESH_TOKEN\" {issuer}/token",),
+            "fresh tokens without the person: take the refresh_token of that answer",
+            (
+                f"REFRESH=... ; curl -s {web} \\",
+                f'  -d grant_type=refresh_token -d "refresh_token=$REFRESH" {issuer}/token',
+            ),
         ),
     ]
+
+
+def s256(verifier: str) -> str:
+    """Return the challenge of *verifier* (RFC 7636 §4.2)."""
+    from authority_core.kernel.encoding import base64url
+
+    return base64url(hashlib.sha256(verifier.encode("ascii")).digest())
 
 
 def _about(demo: Demo) -> str:

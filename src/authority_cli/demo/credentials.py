@@ -51,6 +51,13 @@ class Credentials:
 
         return base64url(self._drawn("client secret of " + client_id))
 
+    @property
+    def verifier(self) -> str:
+        """A PKCE verifier for the lines to type (RFC 7636 §4.1); an application makes one for each request."""
+        from authority_core.kernel.encoding import base64url
+
+        return base64url(self._drawn("verifier"))
+
     def _drawn(self, label: str) -> bytes:
         return hashlib.blake2b(label.encode(), key=self._seed, digest_size=32).digest()
 
