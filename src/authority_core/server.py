@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib.metadata import entry_points
 from typing import TypeVar
 
 from .accounts.accounts import Accounts
@@ -185,6 +184,8 @@ class Authority:
 
 def _installed_pages() -> Pages:
     """Return the renderer that is installed beside the core; the core names none of its neighbours."""
+    from importlib.metadata import entry_points  # 20 ms, and only who shows pages needs it
+
     for found in entry_points(group="authority.pages", name="default"):
         try:
             pages: Pages = found.load()()

@@ -18,8 +18,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc.errors import JoseError, SecurityWarning
-from joserfc.jwk import import_key
-from joserfc.jws import JWSRegistry
 
 from .encoding import Json, base64url, base64url_decode, decode_json_object, encode_json
 
@@ -31,8 +29,6 @@ _CURVES = {"ES256": "P-256", "ES384": "P-384", "EdDSA": "Ed25519"}
 ALGORITHMS = tuple(_KEY_TYPES)
 """Algorithms that can be verified; all asymmetric, so that no public key ever serves as a shared secret."""
 
-_registry = JWSRegistry(algorithms=list(ALGORITHMS))
-
 
 class InvalidToken(Exception):
     """A JWT that is not what it must be. The message is a fixed phrase and carries nothing of the token."""
@@ -42,11 +38,19 @@ class Expired(InvalidToken):
     """A JWT that was right in every other way, until its `exp` came."""
 
 
+def _imported(jwk: Mapping[str, object], algorithm: str) -> Any:
+    from joserfc.jwk import import_key  # takes a fifth of the time that the whole core takes to import
+
+    return import_key(cast(Any, dict(jwk)), cast(Any, _KEY_TYPES[algorithm]))
+
+
 @cache
 def _algorithm(name: str) -> Any:
+    from joserfc.jws import JWSRegistry
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SecurityWarning)  # "EdDSA" is the name that clients know
-        return _registry.get_alg(name)
+        return JWSRegistry(algorithms=list(ALGORITHMS)).get_alg(name)
 
 
 def generate_private_jwk(algorithm: str) -> dict[str, object]:
@@ -66,7 +70,7 @@ def generate_private_jwk(algorithm: str) -> dict[str, object]:
 
 def public_jwk(private: Mapping[str, object], algorithm: str) -> dict[str, object]:
     """Return the public half of a *private* JWK for publication: `kid` is its RFC 7638 thumbprint."""
-    key = import_key(cast(Any, dict(private)), cast(Any, _KEY_TYPES[algorithm]))
+    key = _imported(private, algorithm)
     members = dict(key.as_dict(private=False))
     members.update(kid=key.thumbprint(), use="sig", alg=algorithm)
     return members
@@ -84,7 +88,7 @@ class PrivateKey:
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, object], algorithm: str, kid: str) -> PrivateKey:
         """Import a private *jwk*; for RSA this costs about 40 ms, so never per request."""
-        key = import_key(cast(Any, dict(jwk)), cast(Any, _KEY_TYPES[algorithm]))
+        key = _imported(jwk, algorithm)
         return cls(kid, algorithm, _signature_by(algorithm, key))
 
     def sign(self, typ: str, claims: Mapping[str, object]) -> str:
@@ -134,7 +138,7 @@ class PublicKey:
         if algorithm in _CURVES and jwk.get("crv") != _CURVES[algorithm]:
             raise ValueError("the curve does not fit the algorithm")
         try:
-            key: Any = import_key(cast(Any, dict(jwk)), cast(Any, _KEY_TYPES[algorithm]))
+            key = _imported(jwk, algorithm)
             size = getattr(key.raw_value, "key_size", 2048)
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise ValueError("not a usable key") from error

@@ -68,6 +68,8 @@ class Form:
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return every non-empty value of *name*, for the few parameters that may repeat (RFC 8707 §2)."""
+        if name not in self._values:
+            return ()
         return tuple(value for key, value in self._pairs if key == name and value)
 
     def refuse_repeats(self, allowed: frozenset[str] = frozenset()) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NoReturn
 
 from .encoding import equal
@@ -46,11 +47,13 @@ class Secret:
         raise TypeError("a Secret cannot be pickled")
 
 
+@lru_cache(maxsize=256)  # the same few scopes come with every request
 def split_words(text: str | None) -> frozenset[str]:
     """Return the set of space-separated words of *text*, as `scope` and `prompt` are written (RFC 6749 §3.3)."""
     return frozenset(text.split(" ")) - {""} if text else frozenset()
 
 
+@lru_cache(maxsize=256)
 def join_words(words: frozenset[str]) -> str:
     """Return *words* sorted and separated by single spaces, so that equal sets have equal texts."""
     return " ".join(sorted(words))

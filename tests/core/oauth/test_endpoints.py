@@ -551,7 +551,7 @@ def test_a_request_id_is_taken_from_proxies_only():
 
 def test_pages_need_their_package(monkeypatch):
     """The installed renderer is found; without one, or when it cannot be loaded, one sentence says what to do."""
-    from authority_core import server as composition
+    from importlib import metadata
 
     assert make_server(parts={"pages": None}).browser().get("/signin").status == 200
 
@@ -560,6 +560,6 @@ def test_pages_need_their_package(monkeypatch):
             raise ImportError("jinja2")
 
     for found in ((), (Broken(),)):
-        monkeypatch.setattr(composition, "entry_points", lambda found=found, **_: found)
+        monkeypatch.setattr(metadata, "entry_points", lambda found=found, **_: found)
         with pytest.raises(ConfigurationError, match=r"pip install 'authority-idp\[pages\]'"):
             make_server(parts={"pages": None}).authority._renderer()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 from typing import Literal
 
@@ -54,8 +53,8 @@ def _basic(header: str) -> Credentials:
     if len(encoded) > 4 * LONGEST:
         raise unauthenticated("credentials too long", challenge=True)
     try:
-        decoded = base64.b64decode(encoded.encode("ascii"), validate=True)
-    except (binascii.Error, UnicodeEncodeError):
+        decoded = binascii.a2b_base64(encoded, strict_mode=True)
+    except ValueError:
         raise unauthenticated("credentials that are not base64", challenge=True) from None
     name, colon, secret = decoded.partition(b":")
     if not colon:

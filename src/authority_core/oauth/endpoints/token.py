@@ -61,7 +61,10 @@ class TokenEndpoint:
         async def attempt(moment: Moment) -> Decision[Tokens | Refusal]:
             facts = await grant.load(typed, shell.storage)
             decision = grant.decide(typed, facts, shell.settings, moment)
-            if isinstance(decision.answer, Tokens) and await self._person_is_gone(decision.answer):
+            if isinstance(decision.answer, Tokens):
+                person = decision.answer.access.person
+                if person is None or await self._may_act(person):
+                    return decision
                 decision = Decision(_GONE)
             if isinstance(decision.answer, Refusal):
                 refused = _refused(decision.answer, grant.name, client)
@@ -73,10 +76,9 @@ class TokenEndpoint:
 
         return await shell.settle(origin, attempt, sealed)
 
-    async def _person_is_gone(self, tokens: Tokens) -> bool:
-        person = tokens.access.person
+    async def _may_act(self, person: str) -> bool:
         # A host's own source may answer anything; only claims, even none of them, mean yes.
-        return person is not None and not isinstance(await self.oauth.claims.claims(person, frozenset()), Mapping)
+        return isinstance(await self.oauth.claims.claims(person, frozenset()), Mapping)
 
 
 def read_post(request: HttpRequest) -> Form:

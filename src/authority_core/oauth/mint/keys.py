@@ -57,7 +57,8 @@ class KeyRing:
 
     async def sign(self, algorithm: str, typ: str, claims: Mapping[str, object]) -> str:
         """Return *claims* signed with the active key for *algorithm*."""
-        return (await self._current()).signing[algorithm].sign(typ, claims)
+        ring = self._fresh() or await self._load(self._shell.moment())
+        return ring.signing[algorithm].sign(typ, claims)
 
     async def verifying_keys(self) -> tuple[PublicKey, ...]:
         """Return the published keys, ready to verify our own tokens."""
@@ -99,13 +100,14 @@ class KeyRing:
         self._ring = None
 
     async def _current(self) -> _Ring:
+        return self._fresh() or await self._load(self._shell.moment())
+
+    def _fresh(self) -> _Ring | None:
+        """Return the ring that was loaded unless storage should be looked at again."""
         ring = self._ring
-        if ring is not None:
-            # The clock is asked again only every so often; tests wind it by hand.
-            now = instant(self._shell.moment)
-            if ring.loaded_at <= now < ring.stale_at:
-                return ring
-        return await self._load(self._shell.moment())
+        if ring is not None and ring.loaded_at <= instant(self._shell.moment) < ring.stale_at:
+            return ring
+        return None
 
     async def _load(self, moment: Moment) -> _Ring:
         records = tuple(await self._shell.storage.signing_keys())
