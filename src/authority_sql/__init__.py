@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .aio import AsyncSqlStorage as AsyncSqlStorage
+    from .dumping import contents as contents
     from .migrating import migrate as migrate
     from .migrating import migration_sql as migration_sql
     from .migrating import pending as pending
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
     from .schema import metadata_for as metadata_for
     from .storage import SqlStorage as SqlStorage
 
-__all__ = ["AsyncSqlStorage", "SqlStorage", "metadata", "metadata_for", "migrate", "migration_sql", "pending"]
+__all__ = [
+    "AsyncSqlStorage", "SqlStorage", "contents", "metadata", "metadata_for", "migrate", "migration_sql", "pending",
+]  # fmt: skip
 
 _HOMES = {
     "SqlStorage": "storage",
     "AsyncSqlStorage": "aio",
+    "contents": "dumping",
     "metadata": "schema",
     "metadata_for": "schema",
     "migrate": "migrating",

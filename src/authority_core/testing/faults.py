@@ -1,0 +1,156 @@
+"""Storage that fails on demand: an error, a delay or the death of the process at any call of any storage.
+
+    storage = Faulty(SqlStorage.from_url(url))
+    authority = Authority(settings, storage)
+    storage.arm(Fail(), at=2, when="after")     # the second call happens, but nobody hears that it did
+    ...                                         # the answer must be 503, and a retry must be answered
+    storage.disarm()
+
+It knows nothing of what is stored; `invariants` looks at what is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, assert_never
+
+from attrs import frozen
+
+from ..kernel.sync import METHODS, OPTIONAL, is_async
+
+When = Literal["before", "after"]
+
+
+class Killed(BaseException):
+    """The process died at this storage call. No `except Exception` survives it."""
+
+
+class Broken(Exception):
+    """What a driver may raise when its database goes away: nothing that the core knows."""
+
+
+@frozen
+class Fail:
+    """The call raises *error*: `before`, it never happened; `after`, it did and its answer is lost."""
+
+    error: type[Exception] = Broken
+
+
+@frozen
+class Delay:
+    """The call takes *seconds* longer."""
+
+    seconds: float
+
+
+@frozen
+class Kill:
+    """The process dies: this call raises `Killed`, and so does every further one until `disarm`."""
+
+
+Fault = Fail | Delay | Kill
+
+
+class Faulty:
+    """*storage*, of either colour, with a fault at one of its calls; the colour stays.
+
+    Attributes:
+        calls: The methods called since the last `arm` or `disarm`, in order.
+        struck: The method that met the fault, or `None`.
+
+    >>> from authority_core.testing.memory import MemoryStorage
+    >>> storage = Faulty(MemoryStorage())
+    >>> storage.arm(Fail(), at=2)
+    >>> storage.client("nobody") is None
+    True
+    >>> storage.client("nobody")
+    Traceback (most recent call last):
+    authority_core.testing.faults.Broken: injected before client
+    >>> storage.struck
+    'client'
+    """
+
+    def __init__(self, storage: object) -> None:
+        self._storage = storage
+        self._lock = threading.Lock()
+        self._armed: tuple[Fault, int, When] | None = None
+        self._dead = False
+        self.calls: list[str] = []
+        self.struck: str | None = None
+        wrap = self._awaited if is_async(storage) else self._called
+        for name in (*METHODS, *OPTIONAL):
+            method = getattr(storage, name, None)
+            if method is not None:
+                setattr(self, name, wrap(name, method))
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what *storage* has besides the storage protocols, such as `close`."""
+        if name == "_storage":
+            raise AttributeError(name)
+        return getattr(self._storage, name)
+
+    def arm(self, fault: Fault, *, at: int, when: When = "before") -> None:
+        """Let *fault* strike at the call number *at* from now on, counting from 1. It strikes once."""
+        with self._lock:
+            self._armed, self._dead = (fault, at, when), False
+            self.calls, self.struck = [], None
+
+    def disarm(self) -> None:
+        """Behave from now on."""
+        with self._lock:
+            self._armed, self._dead = None, False
+            self.calls, self.struck = [], None
+
+    def _due(self, name: str) -> tuple[Fault | None, When]:
+        """Count the call of *name*; return what is to strike it, and when."""
+        with self._lock:
+            if self._dead:
+                raise Killed(f"{name} is called by a dead process")
+            self.calls.append(name)
+            if self._armed is None or len(self.calls) != self._armed[1]:
+                return None, "before"
+            fault, _, when = self._armed
+            self._armed, self.struck = None, name
+            return fault, when
+
+    def _strike(self, fault: Fail | Kill, name: str, when: When) -> None:
+        match fault:
+            case Fail(error):
+                raise error(f"injected {when} {name}")
+            case Kill():
+                self._dead = True
+                raise Killed(f"{when} {name}")
+            case _:
+                assert_never(fault)
+
+    def _called(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            fault, when = self._due(name)
+            if isinstance(fault, Delay):
+                threading.Event().wait(fault.seconds)
+                return method(*arguments, **options)
+            if fault is not None and when == "before":
+                self._strike(fault, name, when)
+            answer = method(*arguments, **options)
+            if fault is not None:
+                self._strike(fault, name, when)
+            return answer
+
+        return call
+
+    def _awaited(self, name: str, method: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+        async def call(*arguments: Any, **options: Any) -> Any:
+            fault, when = self._due(name)
+            if isinstance(fault, Delay):
+                await asyncio.sleep(fault.seconds)
+                return await method(*arguments, **options)
+            if fault is not None and when == "before":
+                self._strike(fault, name, when)
+            answer = await method(*arguments, **options)
+            if fault is not None:
+                self._strike(fault, name, when)
+            return answer
+
+        return call
