@@ -47,7 +47,7 @@ def registered(
         issued = secret or Secret(moment.token(SECRET_KIND))
     client = Client(
         client_id=client_id or moment.identifier("client_id"),
-        secrets=() if issued is None else (_kept(issued, moment),),
+        secrets=() if issued is None else (kept_secret(issued, moment),),
         created_at=moment.now,
         # A chosen id may have belonged to a client that was deleted: nothing of that one comes alive again. Whole
         # seconds, because the times inside tokens are.
@@ -77,7 +77,7 @@ def rotated(client: Client, settings: Settings, moment: Moment, *, secret: Secre
     At most two secrets live at any time.
     """
     issued = secret or Secret(moment.token(SECRET_KIND))
-    fresh = _kept(issued, moment)
+    fresh = kept_secret(issued, moment)
     ends = moment.now + timedelta(seconds=settings.client_secret_overlap)
     live = sorted((one for one in client.secrets if not _ended(one, moment.now)), key=lambda one: one.created_at)
     before = [evolve(one, expires_at=min(one.expires_at or ends, ends)) for one in live[-1:]]
@@ -96,7 +96,8 @@ def _with(client: Client, metadata: ClientMetadata) -> Client:
     return evolve(client, **{name: getattr(metadata, name) for name in NAMES})
 
 
-def _kept(secret: Secret, moment: Moment) -> ClientSecret:
+def kept_secret(secret: Secret, moment: Moment) -> ClientSecret:
+    """Return *secret* as it is stored."""
     text = secret.reveal()
     return ClientSecret(
         secret_id=moment.identifier("secret_id"),
@@ -211,6 +212,13 @@ def _given_faults(client_id: str | None, secret: Secret | None) -> list[str]:
         fault = client_id_fault(client_id)
         if fault:
             faults.append(fault)
-    if secret is not None and not _SECRET.match(secret.reveal()):
-        faults.append("A client secret from outside is at least 43 characters of base64url: 256 random bits.")
+    if secret is not None:
+        faults += secret_faults(secret)
     return faults
+
+
+def secret_faults(secret: Secret) -> list[str]:
+    """Return why *secret*, which came from outside, will not do."""
+    if _SECRET.match(secret.reveal()):
+        return []
+    return ["A client secret from outside is at least 43 characters of base64url: 256 random bits."]

@@ -54,12 +54,12 @@ class NewUser:
     """Standard claims of OpenID Connect Core §5.1."""
 
 
-def user_faults(new: NewUser, settings: Settings) -> tuple[str, ...]:
-    """Return every reason why *new* may not become an account."""
-    return tuple(_user_faults(new, settings))
+def user_faults(new: NewUser, settings: Settings, *, hashed: bool = False) -> tuple[str, ...]:
+    """Return every reason why *new* may not become an account; *hashed* when its password's hash is known already."""
+    return tuple(_user_faults(new, settings, hashed))
 
 
-def _user_faults(new: NewUser, settings: Settings) -> Iterator[str]:
+def _user_faults(new: NewUser, settings: Settings, hashed: bool) -> Iterator[str]:
     if new.username is None and new.email is None:
         yield "An account needs a user name or an e-mail address."
     for value, fault_of in ((new.username, username_fault), (new.email, email_fault)):
@@ -70,7 +70,7 @@ def _user_faults(new: NewUser, settings: Settings) -> Iterator[str]:
         yield "The address must not contain control, bidirectional or zero-width characters."
     if new.role not in ROLES:
         yield f"The role must be one of {', '.join(ROLES)}."
-    if new.role in ADMINS and new.password is None:
+    if new.role in ADMINS and new.password is None and not hashed:
         yield "An administrator's account needs a password."
     if new.password is not None:
         yield from password_faults(new.password, settings, new.role, new.username, new.email)

@@ -1,0 +1,185 @@
+"""What an import makes of one line, given what is stored: the record to write, what differs, and every fault.
+
+Clients and accounts pass the validators that administration uses. What a line leaves out is the default of a new
+record and stays as it is in one that exists. Pure, but for what is handed in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import attrs
+from attrs import evolve, frozen
+
+from ..kernel.changes import Change
+from ..kernel.encoding import digest, equal
+from ..kernel.events import ClientChanged, ClientCreated, Event, UserChanged, UserCreated
+from ..kernel.foreign_hashes import hash_fault
+from ..kernel.identity import canonical
+from ..kernel.moment import Moment
+from ..kernel.records import Client, ClientSecret, Consent, User
+from ..kernel.settings import Settings
+from ..kernel.values import Secret
+from .client_metadata import NAMES, ClientMetadata, client_id_fault, metadata_faults
+from .clients import SECRET_KIND, kept_secret, registered, secret_faults
+from .transfer_records import Line, Transferred
+from .users import NewUser, created, cut_off, user_faults
+
+REASON = "import"
+LONGEST_HINT = 4
+MOST_SCOPES = 200
+_SUBJECT = re.compile(r"[\x21-\x7e]{1,255}\Z")
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}\Z")
+
+Given = Mapping[str, Any]
+
+
+@frozen
+class Judged:
+    """A line, judged: write *record* over *known*, together with *more* changes, and tell of *events*."""
+
+    record: Transferred | None = None
+    known: Transferred | None = None
+    more: tuple[Change, ...] = ()
+    events: tuple[Event, ...] = ()
+    faults: tuple[str, ...] = ()
+
+    @property
+    def differs(self) -> tuple[str, ...]:
+        """The fields in which the line and what is stored differ."""
+        return () if self.known is None or self.record is None else _differing(self.known, self.record)
+
+
+def _differing(known: Transferred, record: Transferred) -> tuple[str, ...]:
+    names = (field.name for field in attrs.fields(type(record)) if field.name != "version")
+    return tuple(name for name in names if getattr(known, name) != getattr(record, name))
+
+
+def _of_others(faults: Iterable[str], line: Line) -> tuple[str, ...]:
+    """Return *faults* without those of members that were not even readable: they have theirs already."""
+    unread = {fault.split(" ")[0] for fault in line.faults}
+    return tuple(fault for fault in faults if fault.split(" ")[0].rstrip(":") not in unread)
+
+
+# --- clients ---------------------------------------------------------------------------------------------------------
+
+
+def judged_client(
+    line: Line, known: Client | None, settings: Settings, grants: frozenset[str], moment: Moment
+) -> Judged:
+    """Judge a line that names a client; *known* is the one of this id."""
+    given = cast(dict[str, Any], {name: value for name, value in line.given.items() if name != "client_secret"})
+    client_id = str(given.get("client_id", "missing"))
+    plain = cast(str | None, line.given.get("client_secret"))
+    base = known or _fresh_client(client_id, given, moment)
+    said = {name: given.get(name, getattr(base, name)) for name in NAMES}
+    faults = [*metadata_faults(ClientMetadata(**said), settings, grants), *_secret_faults(base, line, plain)]
+    fault = client_id_fault(client_id)
+    found = (*line.faults, *_of_others([*faults, *([fault] if fault else [])], line))
+    if found:
+        return Judged(faults=tuple(dict.fromkeys(found)))
+    if plain is not None:
+        given["secrets"] = _with_plain(base, Secret(plain), moment)
+    record = evolve(base, **given)
+    if not record.confidential:
+        record = evolve(record, secrets=())
+    event: Event = ClientCreated(client_id=client_id, reason=REASON)
+    if known is not None:
+        event = ClientChanged(client_id=client_id, fields=" ".join(_differing(known, record)), reason=REASON)
+    return Judged(record, known, (), (event,))
+
+
+def _fresh_client(client_id: str, given: Given, moment: Moment) -> Client:
+    made = registered(ClientMetadata(name=given.get("name", "missing")), moment, client_id=client_id)
+    return evolve(made.answer.client, secrets=())
+
+
+def _secret_faults(base: Client, line: Line, plain: str | None) -> list[str]:
+    method = line.given.get("token_endpoint_auth_method", base.token_endpoint_auth_method)
+    given = bool(_secrets(line)) or plain is not None
+    faults = []
+    if plain is not None:
+        faults += secret_faults(Secret(plain))
+        if "secrets" in line.given:
+            faults.append("Give client_secret or secrets, not both.")
+    if any(len(one.hint) > LONGEST_HINT for one in _secrets(line)):
+        faults.append(f"secrets: hint is the last {LONGEST_HINT} characters of a secret, and no more.")
+    if given and method == "none":
+        faults.append("A public client has no secret: leave client_secret and secrets out.")
+    return faults
+
+
+def _secrets(line: Line) -> tuple[ClientSecret, ...]:
+    return cast(tuple[ClientSecret, ...], line.given.get("secrets", ()))
+
+
+def _with_plain(base: Client, secret: Secret, moment: Moment) -> Any:
+    known = digest(SECRET_KIND, secret.reveal())
+    if any(equal(one.digest, known) for one in base.secrets):
+        return base.secrets
+    return (kept_secret(secret, moment),)
+
+
+# --- accounts --------------------------------------------------------------------------------------------------------
+
+
+def judged_user(line: Line, known: User | None, taken: Iterable[str], settings: Settings, moment: Moment) -> Judged:
+    """Judge a line that describes an account; *known* is the one it means, *taken* what others are called."""
+    given = cast(dict[str, Any], dict(line.given))
+    for name in ("username", "email"):
+        if isinstance(given.get(name), str):
+            given[name] = canonical(str(given[name]))
+    base = known or created(NewUser(), None, moment).answer
+    record = evolve(base, **given)
+    faults = [*user_faults(_as_new(record), settings, hashed=record.password_hash is not None), *taken]
+    if "user_id" in given and not _SUBJECT.match(record.user_id):
+        faults.append("user_id has 1 to 255 characters of ASCII, without spaces (OpenID Connect Core §2).")
+    hashed = given.get("password_hash")
+    fault = None if hashed is None else hash_fault(hashed, settings)
+    found = (*line.faults, *_of_others([*faults, *([fault] if fault else [])], line))
+    if found:
+        return Judged(faults=tuple(dict.fromkeys(found)))
+    if known is None:
+        if record.password_hash is not None and "password_changed_at" not in given:
+            record = evolve(record, password_changed_at=moment.now)
+        return Judged(record, None, (), (UserCreated(subject=record.user_id, role=record.role, reason=REASON),))
+    fields = _differing(known, record)
+    if fields and "updated_at" not in given:
+        record = evolve(record, updated_at=moment.now)
+    ends = known.password_hash != record.password_hash or (known.active and not record.active)
+    more = (cut_off(record, settings, moment, REASON),) if ends else ()
+    return Judged(record, known, more, (UserChanged(subject=record.user_id, fields=" ".join(fields), reason=REASON),))
+
+
+def _as_new(user: User) -> NewUser:
+    return NewUser(
+        username=user.username,
+        email=user.email,
+        role=user.role,
+        email_verified=user.email_verified,
+        claims=user.claims,
+    )
+
+
+# --- consents --------------------------------------------------------------------------------------------------------
+
+
+def judged_consent(line: Line, known: Consent | None, client_exists: bool, moment: Moment) -> Judged:
+    """Judge a line that says what somebody allowed a client."""
+    given = cast(dict[str, Any], line.given)
+    faults = list(line.faults)
+    if "subject" in given and not _SUBJECT.match(given["subject"]):
+        faults.append("subject has 1 to 255 characters of ASCII, without spaces (OpenID Connect Core §2).")
+    if "client_id" in given and not client_exists:
+        faults.append("There is no client of this client_id: its line comes first.")
+    scope = given.get("scope", frozenset())
+    if len(scope) > MOST_SCOPES or not all(_SCOPE.match(word) for word in scope):
+        faults.append(f"scope has at most {MOST_SCOPES} scopes, each as RFC 6749 §3.3 spells them.")
+    if faults:
+        return Judged(faults=tuple(faults))
+    base = known or Consent(
+        subject=given["subject"], client_id=given["client_id"], scope=frozenset(), granted_at=moment.now
+    )
+    return Judged(evolve(base, **given), known)

@@ -1,0 +1,186 @@
+"""Import: one line of a transfer file is one commit, or nothing.
+
+Running it again is harmless: what is there and equal is passed over, what is there and differs is a conflict unless
+updating was asked for. So a run that broke off is finished by another run.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Literal
+
+from attrs import define, evolve, field, frozen
+
+from ..kernel.changes import Decision, Replace
+from ..kernel.encoding import encode_json
+from ..kernel.identity import canonical
+from ..kernel.moment import Moment
+from ..kernel.ports import Origin
+from ..kernel.records import User
+from ..kernel.shell import Shell
+from .import_judgements import Judged, judged_client, judged_consent, judged_user
+from .transfer_lines import Entry
+from .transfer_records import HEADER, Line, header_fault, parsed
+
+Outcome = Literal["created", "updated", "unchanged", "conflict", "refused"]
+OUTCOMES: tuple[Outcome, ...] = ("created", "updated", "unchanged", "conflict", "refused")
+
+
+class NotTransferable(Exception):
+    """The file is none that can be read here; the message says why. Nothing of it was imported."""
+
+
+@frozen
+class Report:
+    """What became of line *number*; *faults* say why it was refused, or in what it conflicts."""
+
+    number: int
+    kind: str
+    name: str
+    outcome: Outcome
+    faults: tuple[str, ...] = ()
+
+
+@define(eq=False)
+class Import:
+    """Takes the entries of one file, in order.
+
+    *grants* are the names of the grants that the server offers. With *update*, what differs is replaced. With
+    *dry_run*, nothing is written and reports say what would happen; a fingerprint of each record is remembered, some
+    hundred bytes. *begun* means that the header was read by a run before.
+    """
+
+    _shell: Shell = field(repr=False)
+    _grants: frozenset[str]
+    _update: bool = field(default=False, kw_only=True)
+    _dry_run: bool = field(default=False, kw_only=True)
+    _begun: bool = field(default=False, kw_only=True)
+    _imagined: dict[int, int] = field(factory=dict, init=False, repr=False)
+
+    async def take(self, entry: Entry) -> Report | None:
+        """Import one entry and say what became of it; `None` for a header.
+
+        Raises:
+            NotTransferable: The first line is no header of a format that is known here.
+            StorageUnavailable: Storage cannot be reached. Nothing of this line was written.
+        """
+        value = entry.value
+        if not self._begun or (value is not None and value.get("kind") == HEADER):
+            fault = entry.fault if value is None else header_fault(value)
+            if fault:
+                raise NotTransferable(f"Line {entry.number}: {fault}")
+            self._begun = True
+            return None
+        if value is None:
+            return Report(entry.number, "", "", "refused", (entry.fault or "",))
+        line = parsed(value)
+
+        async def attempt(moment: Moment) -> Decision[Report]:
+            return self._decided(entry.number, line, await self._judged(line, moment))
+
+        if not self._dry_run:
+            return await self._shell.act(Origin(), attempt)
+        return self._imagine(line, (await attempt(self._shell.moment())).answer)
+
+    def _decided(self, number: int, line: Line, judged: Judged) -> Decision[Report]:
+        def report(outcome: Outcome, *faults: str) -> Report:
+            return Report(number, line.kind, line.name, outcome, faults)
+
+        if judged.faults or judged.record is None:
+            return Decision(report("refused", *judged.faults))
+        if judged.known is None:
+            return Decision(report("created"), (Replace(judged.record), *judged.more), judged.events)
+        if not judged.differs:
+            return Decision(report("unchanged"))
+        if not self._update:
+            return Decision(report("conflict", f"It exists and differs in {', '.join(judged.differs)}."))
+        written = evolve(judged.record, version=judged.known.version)
+        return Decision(report("updated"), (Replace(written), *judged.more), judged.events)
+
+    async def _judged(self, line: Line, moment: Moment) -> Judged:
+        storage, settings = self._shell.storage, self._shell.settings
+        client_id = line.given.get("client_id")
+        client = await storage.client(client_id) if isinstance(client_id, str) else None
+        if line.kind == "client":
+            return judged_client(line, client, settings, self._grants, moment)
+        if line.kind == "user":
+            user = await self._meant(line)
+            return judged_user(line, user, await self._taken(line, user), settings, moment)
+        if line.kind == "consent":
+            subject = line.given.get("subject")
+            there = client is not None or _print("client", client_id) in self._imagined
+            both = isinstance(subject, str) and client is not None
+            known = await storage.consent(str(subject), client.client_id) if both and client is not None else None
+            return judged_consent(line, known, there, moment)
+        return Judged(faults=line.faults)
+
+    # --- accounts ----------------------------------------------------------------------------------------------------
+
+    async def _meant(self, line: Line) -> User | None:
+        """Return the account of the line's id, or without an id the one that has its name or address."""
+        storage, user_id = self._shell.storage, line.given.get("user_id")
+        if isinstance(user_id, str):
+            return await storage.user(user_id)
+        for identifier in _identifiers(line).values():
+            found = await storage.user_by_identifier(identifier)
+            if found is not None:
+                return found
+        return None
+
+    async def _taken(self, line: Line, meant: User | None) -> list[str]:
+        faults = []
+        for what, identifier in _identifiers(line).items():
+            found = await self._shell.storage.user_by_identifier(identifier)
+            stored = found is not None and (meant is None or found.user_id != meant.user_id)
+            owner = self._imagined.get(_print("name", identifier))
+            if stored or (owner is not None and owner != _print("user", _owner(line, meant))):
+                faults.append(f"This {what} is taken.")
+        return faults
+
+    # --- dry runs ----------------------------------------------------------------------------------------------------
+
+    def _imagine(self, line: Line, report: Report) -> Report:
+        """Return the *report* as it would be had the lines before been written, and remember this one."""
+        if report.outcome in ("refused", "conflict"):
+            return report
+        key, content = _key(line), _content(line)
+        before = self._imagined.get(key)
+        if before == content:
+            return evolve(report, outcome="unchanged")
+        if before is not None and not self._update:
+            return evolve(report, outcome="conflict", faults=("It differs from a line before.",))
+        self._imagined[key] = content
+        for identifier in _identifiers(line).values():
+            self._imagined[_print("name", identifier)] = _print("user", _owner(line, None))
+        return report if before is None else evolve(report, outcome="updated")
+
+
+def _identifiers(line: Line) -> dict[str, str]:
+    if line.kind != "user":
+        return {}
+    names = (("user name", line.given.get("username")), ("e-mail address", line.given.get("email")))
+    return {what: canonical(name) for what, name in names if isinstance(name, str)}
+
+
+def _owner(line: Line, meant: User | None) -> str:
+    """Return what tells the line's account from others within one file."""
+    user_id = line.given.get("user_id") or (meant and meant.user_id)
+    return str(user_id) if user_id else "\x00".join(("", *_identifiers(line).values()))
+
+
+def _key(line: Line) -> int:
+    if line.kind == "user":
+        return _print("user", _owner(line, None))
+    if line.kind == "consent":
+        return _print("consent", line.given.get("subject"), line.given.get("client_id"))
+    return _print("client", line.given.get("client_id"))
+
+
+def _content(line: Line) -> int:
+    items = sorted(line.given.items())
+    return _print(repr([(name, sorted(item) if isinstance(item, frozenset) else item) for name, item in items]))
+
+
+def _print(*parts: object) -> int:
+    """Return 60 bits that stand for *parts*."""
+    return int.from_bytes(blake2b(encode_json(list(parts)).encode("utf-8"), digest_size=8).digest()) >> 4

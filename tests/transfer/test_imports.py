@@ -1,0 +1,284 @@
+"""Import: the same validators as administration, every fault of every line, and nothing half done."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from authority_core.admin.imports import NotTransferable
+from authority_core.admin.transfer_lines import LONGEST_LINE, entries
+from authority_core.kernel.encoding import digest
+from support.server import PASSWORD, make_server, make_user
+from transfer.lines import CLIENT, CONSENT, HEADER, SECRET, USER, empty_server, exported, file_of, imported
+
+HASH = make_user("x", "x").password_hash
+
+
+def test_records_of_every_kind_arrive():
+    """A client with a secret known elsewhere, a person with a hash, and what the one allowed the other."""
+    server = empty_server()
+    user = {**USER, "username": " Carol ", "password_hash": HASH, "claims": {"name": "Carol"}, "role": "admin"}
+    reports = imported(server, file_of({**CLIENT, "client_secret": SECRET}, user, CONSENT))
+
+    assert [(one.number, one.outcome) for one in reports] == [(2, "created"), (3, "created"), (4, "created")]
+    client = server.storage.client("web")
+    assert [one.digest for one in client.secrets] == [digest("client_secret", SECRET)]
+    assert (client.version, client.tokens_valid_after < server.clock.now) == (1, True)
+    carol = server.storage.user("7")
+    assert (carol.username, carol.role, carol.claims) == ("carol", "admin", {"name": "Carol"})
+    assert server.storage.consent("7", "web").scope == {"openid"}
+    assert server.browser().sign_in("carol", PASSWORD).status == 303
+    assert [event.reason for name in ("client.created", "user.created") for event in server.told(name)] == ["import"] * 2
+
+
+def test_importing_again_changes_nothing():
+    """What is there and equal is passed over; nothing is written, not even an event."""
+    server = empty_server()
+    data = file_of({**CLIENT, "client_secret": SECRET}, {**USER, "password_hash": HASH}, CONSENT)
+    imported(server, data)
+    before, audited = server.snapshot(), len(server.audited())
+    server.clock.wind(days=1)
+
+    assert {one.outcome for one in imported(server, data)} == {"unchanged"}
+    assert (server.snapshot(), len(server.audited())) == (before, audited)
+
+
+def test_what_differs_is_a_conflict_and_stays():
+    """Unless updating was asked for; the report names the fields and never their values."""
+    server = empty_server()
+    imported(server, file_of({**CLIENT, "first_party": True}, USER, CONSENT))
+    before = server.snapshot()
+    changed = file_of({**CLIENT, "name": "New"}, {**USER, "password_hash": HASH}, {**CONSENT, "scope": ["email"]})
+    reports = imported(server, changed)
+
+    assert [one.outcome for one in reports] == ["conflict"] * 3
+    assert reports[0].faults == ("It exists and differs in name.",)
+    assert server.snapshot() == before
+    assert [one.outcome for one in imported(server, changed, update=True)] == ["updated"] * 3
+    assert (server.storage.client("web").name, server.storage.client("web").first_party) == ("New", True)
+    assert server.storage.consent("7", "web").scope == {"email"}
+    assert HASH not in "".join(fault for one in reports for fault in one.faults)
+
+
+@pytest.mark.parametrize("change", [{"active": False}, {"password_hash": HASH}])
+def test_updating_an_account_ends_what_it_had_open(change):
+    """Another password or no right to sign in any more ends sessions, as it does in administration."""
+    server = make_server()
+    browser = server.browser()
+    browser.sign_in("alice")
+    line = {"kind": "user", "user_id": "u1", "username": "alice", "email": "alice@example.com", **change}
+    if "password_hash" in change:
+        server.change_user("u1", password_hash=HASH.replace("$argon2id$", "$argon2i$"))
+
+    assert browser.get("/profile").status == 200
+    assert imported(server, file_of(line), update=True)[0].outcome == "updated"
+    assert browser.get("/profile").status != 200
+
+
+def test_an_account_without_an_id_is_known_by_its_name():
+    """Systems whose ids mean nothing here leave them out; a second run finds the account by its name or address."""
+    server = empty_server()
+    line = {"kind": "user", "username": "dave", "email": "dave@example.com"}
+
+    assert imported(server, file_of(line))[0].outcome == "created"
+    assert len(server.storage.user_by_identifier("dave").user_id) == 22
+    assert imported(server, file_of(line))[0].outcome == "unchanged"
+    assert imported(server, file_of({**line, "email": "else@example.com"}))[0].outcome == "conflict"
+
+
+FAULTY = [
+    ({**CLIENT, "redirect_uris": ["http://evil.example/cb"], "scopes": ["nothing"], "grant_types": ["magic"]}, 3, "scopes"),
+    ({**CLIENT, "redirect_uris": "https://app.example/cb", "first_party": "yes", "nmae": "x"}, 4, "nmae"),
+    ({"kind": "client"}, 3, "client_id is missing"),
+    ({**CLIENT, "client_id": "a b", "name": "\u202eevil"}, 2, "client id"),
+    ({**CLIENT, "client_secret": "hunter2"}, 1, "256 random bits"),
+    ({**CLIENT, "client_secret": SECRET, "secrets": []}, 1, "not both"),
+    ({**CLIENT, "token_endpoint_auth_method": "none", "client_secret": SECRET}, 1, "public client"),
+    ({**CLIENT, "secrets": [{"digest": "00"}]}, 1, "secret_id is missing"),
+    ({**CLIENT, "created_at": "yesterday", "tokens_valid_after": "2026-01-01"}, 2, "must be a time"),
+    ({**CLIENT, "name": "a\x00b"}, 1, "NUL"),
+    ({"kind": "user"}, 1, "needs a user name"),
+    ({**USER, "username": "c d", "email": "carol", "role": "god", "claims": {"sub": "x"}}, 4, "user name"),
+    ({**USER, "role": "admin"}, 1, "needs a password"),
+    ({**USER, "password_hash": "hunter2"}, 1, "no known form"),
+    ({**USER, "password": "hunter2"}, 1, "'password' is not a member"),
+    ({**USER, "user_id": "a b"}, 1, "user_id has 1 to 255"),
+    ({**USER, "user_id": 7}, 1, "must be a text"),
+    ({**USER, "claims": {"address": {"formatted": "\ud800"}}}, 1, "half a character"),
+    ({**CONSENT, "client_id": "nobody"}, 1, "no client"),
+    ({"kind": "consent", "subject": "é", "client_id": "web", "scope": ['"']}, 3, "scope"),
+    ({"kind": "token"}, 1, "kind must be one of"),
+    ({"kind": ["client"]}, 1, "kind must be one of"),
+    ({}, 1, "kind must be one of"),
+]
+
+
+@pytest.mark.parametrize(("line", "count", "words"), FAULTY, ids=range(len(FAULTY)))
+def test_a_faulty_line_is_refused_with_all_its_faults(line, count, words):
+    """By its number, without a secret in any sentence; the lines around it are imported."""
+    server = empty_server()
+    first, faulty, last = imported(server, file_of({**CLIENT, "client_id": "a"}, line, {**CLIENT, "client_id": "z"}))
+
+    assert (first.outcome, last.outcome) == ("created", "created")
+    assert (faulty.number, faulty.outcome, len(faulty.faults)) == (3, "refused", count), faulty.faults
+    assert words in " ".join(faulty.faults)
+    assert "hunter2" not in repr(faulty)
+    assert SECRET not in repr(faulty)
+    assert [client.client_id for client in server.storage.clients()] == ["a", "z"]
+    assert server.storage.users() == []
+
+
+def test_names_that_others_have_are_refused():
+    """One name, one account: whether it is a user name or an address."""
+    server = make_server()
+    line = {"kind": "user", "user_id": "new", "username": "ALICE", "email": "Bob@example.com"}
+
+    (report,) = imported(server, file_of(line))
+    assert report.faults == ("This user name is taken.", "This e-mail address is taken.")
+    assert server.storage.user("new") is None
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\xef\xbb\xbf" + file_of(CLIENT), "byte-order mark"),
+        (file_of(CLIENT, header=None), "first line must be"),
+        (file_of(header={**HEADER, "version": 2}), "another version"),
+        (file_of(header={**HEADER, "version": True}), "another version"),
+        (file_of(header=[]), "not a JSON object"),
+        (b"PK\x03\x04\xff\xfe\n", "UTF-8"),
+        ('{"kind"'.encode("utf-16"), "UTF-8"),
+        (b"name,email\n", "not JSON"),
+    ],
+)
+def test_another_kind_of_file_is_refused_as_a_whole(data, words):
+    """A file that is none of ours stops at its first line."""
+    server = empty_server()
+    with pytest.raises(NotTransferable, match=words):
+        imported(server, data)
+
+    assert exported(server.storage) == file_of(header=None) + b'{"kind":"authority-export","version":1}\n'
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"{\n", "not JSON"),
+        (b"\xff\n", "UTF-8"),
+        (b'{"kind":"user","kind":"client"}\n', "duplicate member name"),
+        (b'{"a":NaN}\n', "a value is odd"),
+        (b'{"a":1e999}\n', "number out of range"),
+        (b"[" * 100_000 + b"\n", ""),
+        (b'{"a":' * 100_000 + b"\n", ""),
+        (b"9" * 5000 + b"\n", ""),
+        (b'"' + b"x" * (LONGEST_LINE + 10) + b'"\n', "longer than"),
+        (b"null\n", "not a JSON object"),
+    ],
+    ids=range(10),
+)
+def test_a_line_that_is_no_record_is_refused_alone(line, words):
+    """Whatever it holds, the next line is read where it begins."""
+    server = empty_server()
+    faulty, last = imported(server, file_of(line, CLIENT))
+
+    assert (faulty.number, faulty.outcome, last.number, last.outcome) == (2, "refused", 3, "created")
+    assert words in faulty.faults[0]
+
+
+def test_a_file_that_was_cut_short_says_so():
+    """In the middle of its last line; a last line that only lacks its end is read."""
+    server = empty_server()
+    whole = file_of(CLIENT, USER)
+
+    assert imported(server, whole[:-10])[-1].faults == (
+        "The file ends in the middle of this line: it was cut short.",
+    )
+    assert server.storage.user("7") is None
+    assert imported(server, whole[:-1])[-1].outcome == "created"
+
+
+def test_blank_lines_and_foreign_line_ends_do_no_harm():
+    """Numbers stay those of the file."""
+    data = file_of(CLIENT, b"\r\n", b"  \n", USER).replace(b"}\n", b"}\r\n")
+
+    assert [(one.number, one.outcome) for one in imported(empty_server(), data)] == [(2, "created"), (5, "created")]
+
+
+def test_long_lines_are_not_loaded():
+    """A line of any length is passed over in pieces."""
+
+    class Endless(io.RawIOBase):
+        asked = 0
+
+        def readline(self, size=-1):
+            assert 0 < size <= LONGEST_LINE + 1
+            self.asked += 1
+            return b"x" * size if self.asked < 50 else b""
+
+    (entry,) = list(entries(Endless()))
+    assert entry.fault.startswith("The line is longer")
+
+
+def test_entries_say_where_they_end():
+    """So that a run can begin again behind the last line that was done."""
+    data = file_of(CLIENT, b"\n", USER, CONSENT)
+    found = list(entries(io.BytesIO(data)))
+    stream = io.BytesIO(data)
+    stream.seek(found[1].end)
+
+    assert list(entries(stream, found[1].number, found[1].end)) == found[2:]
+    assert found[-1].end == len(data)
+
+
+# --- dry runs ---
+
+SECOND = {**CLIENT, "client_id": "second"}
+FILES = {
+    "new": [CLIENT, USER, CONSENT],
+    "repeated": [CLIENT, CLIENT, USER, USER, CONSENT, CONSENT],
+    "differing": [CLIENT, {**CLIENT, "name": "New"}, USER, {**USER, "email": "new@example.com"}],
+    "names taken": [USER, {**USER, "user_id": "8"}, {**USER, "user_id": "9", "username": "else"}],
+    "known by name": [{"kind": "user", "username": "x"}, {"kind": "user", "username": "x"}],
+    "consent before its client": [CONSENT, CLIENT],
+    "there already": [
+        {"kind": "user", "user_id": "u1", "username": "alice", "email": "alice@example.com"},
+        {"kind": "client", "client_id": "other", "name": "New", "redirect_uris": ["https://app.example/cb"]},
+    ],
+    "faulty": [{**CLIENT, "name": ""}, CONSENT, b"{\n", SECOND],
+}
+
+
+@pytest.mark.parametrize("update", [False, True])
+@pytest.mark.parametrize("name", FILES)
+def test_a_dry_run_writes_nothing_and_foretells_the_real_one(name, update):
+    """Also where one line depends on another of the same file."""
+    data = file_of(*FILES[name])
+    server = make_server()
+    if name != "there already":
+        server = empty_server()
+    before = server.snapshot(without=())
+    foretold = [(one.number, one.outcome) for one in imported(server, data, update=update, dry_run=True)]
+
+    assert server.snapshot(without=()) == before
+    assert foretold == [(one.number, one.outcome) for one in imported(server, data, update=update)]
+
+
+def test_no_fault_shows_what_a_line_held():
+    """Faults name members; a secret that was misplaced is not repeated."""
+    lines = [{**CLIENT, name: {"x": "hunter2"}} for name in CLIENT if name != "kind"]
+    lines += [{**USER, name: ["hunter2"]} for name in (*USER, "claims", "password_hash", "role") if name != "kind"]
+    lines += [{**CLIENT, "secrets": [{"digest": "hunter2", "secret_id": 1, "hint": "hunter2", "created_at": "hunter2"}]}]
+    reports = imported(empty_server(), file_of(*lines))
+
+    assert {one.outcome for one in reports} == {"refused"}
+    assert "hunter2" not in json.dumps([one.faults for one in reports])
+
+
+def test_a_hint_is_no_place_for_a_secret():
+    """It has four characters."""
+    secret = {"secret_id": "1", "digest": "00" * 32, "hint": "hunter2", "created_at": "2026-01-01T00:00:00Z"}
+
+    assert imported(empty_server(), file_of({**CLIENT, "secrets": [secret]}))[0].outcome == "refused"
+    assert imported(empty_server(), file_of({**CLIENT, "secrets": [{**secret, "hint": "ter2"}]}))[0].outcome == "created"
