@@ -22,6 +22,7 @@ SECRET_KEY = "0123456789abcdef0123456789abcdef"
 ARGON2 = {"argon2_time": 1, "argon2_memory_kib": 8, "argon2_parallelism": 1}
 SCOPES = (*STANDARD_SCOPES, Scope("read", "Read your things"), Scope("write", "Change your things"))
 API = "https://api.example.com"
+MCP = "https://api.example.com/mcp"
 ALICE, BOB = "alice", "bob"
 PASSWORD = "Correct-Horse-1"
 CALLBACK = "http://localhost:3000/callback"
@@ -48,7 +49,7 @@ def _clients(now: datetime, uris: Sequence[str]) -> list[Client]:
             "redirect_uris": tuple(uris),
             "grant_types": ALL,
             "scopes": PEOPLE,
-            "audiences": frozenset({API}),
+            "audiences": frozenset({API, MCP}),
             "created_at": now,
         }
         return Client(client_id=client_id, **(fields | more))

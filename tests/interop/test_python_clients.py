@@ -8,7 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 import requests
+from anyio import to_thread
 from authlib.integrations.flask_client import OAuth
+from authlib.integrations.httpx_client import AsyncOAuth2Client
 from authlib.integrations.requests_client import OAuth2Session as AuthlibSession
 from flask import Flask, redirect, session
 from requests_oauthlib import OAuth2Session as OauthlibSession
@@ -64,6 +66,21 @@ def test_authlib_from_discovery_to_revocation(issuer: str, method: str) -> None:
     )
     assert gone.status_code == 200
     assert session.get(metadata["userinfo_endpoint"]).status_code == 401
+
+
+@pytest.mark.anyio
+async def test_authlib_without_blocking(issuer: str) -> None:
+    """Authlib's asynchronous client: code with PKCE, refresh, and a person's claims."""
+    verifier = secrets.token_urlsafe(48)
+    options = {"scope": SCOPE, "redirect_uri": CALLBACK, "code_challenge_method": "S256"}
+    async with AsyncOAuth2Client("web", SECRET, **options) as client:
+        address, _ = client.create_authorization_url(f"{issuer}/authorize", code_verifier=verifier)
+        back = await to_thread.run_sync(Person().authorize, address)
+        token = await client.fetch_token(f"{issuer}/token", authorization_response=back, code_verifier=verifier)
+        fresh = await client.refresh_token(f"{issuer}/token", refresh_token=token["refresh_token"])
+
+        assert fresh["refresh_token"] != token["refresh_token"]
+        assert (await client.get(f"{issuer}/userinfo")).json()["sub"] == "u-alice"
 
 
 def test_authlib_for_itself(issuer: str) -> None:
