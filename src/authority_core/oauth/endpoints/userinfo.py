@@ -30,12 +30,16 @@ class UserInfoEndpoint:
         # Only a person's access token: one with a grant, never a refresh token (RFC 8725 §3.11).
         if live is None or live.use != "access" or live.grant is None or live.subject is None:
             raise invalid_token()
+        settings = self.oauth.shell.settings
+        # A token for an API alone is not for us: the API could use it here (RFC 8707 §1, RFC 9700 §4.9.1).
+        if not {settings.issuer, settings.audience}.intersection(live.audience):
+            raise invalid_token()
         if "openid" not in live.scope:
             challenge = f'{REALM}, error="insufficient_scope", scope="openid"'
             raise Problem(
                 "insufficient_scope", "The token lacks the scope openid.", headers=(("www-authenticate", challenge),)
             )
-        known = await self.oauth.claims.claims(live.subject, released(live.scope, self.oauth.shell.settings))
+        known = await self.oauth.claims.claims(live.subject, released(live.scope, settings))
         if not isinstance(known, Mapping):  # a host's own source may answer anything; only claims mean yes
             raise invalid_token()
         answer: Json = {name: value for name, value in known.items() if value not in (None, "", {}, [])}
