@@ -35,8 +35,8 @@ def request(body: bytes = _BODY) -> HttpRequest:
     )
 
 
-def _ask(authority: Authority) -> None:
-    if run(authority.handle(request())).status != 200:
+def _ask(authority: Authority, asked: HttpRequest) -> None:
+    if run(authority.handle(asked)).status != 200:
         raise RuntimeError("the benchmark was refused")
 
 
@@ -49,7 +49,7 @@ def measure(rounds: int, core: int) -> list[Goal]:
     quiet = scene.authority(quiet_storage, access_token_format="opaque", audit_log_level="errors")
     by_hand, opaque_by_hand = floor.made("ES256"), floor.made("opaque")
     key = PrivateKey.from_jwk(generate_private_jwk("ES256"), "ES256", "k1")
-    claims = dict(floor.CLAIMS)
+    claims, asked = dict(floor.CLAIMS), request()
     taken = take_turns(
         {
             "raw ES256 signature": floor.raw_signature,
@@ -57,9 +57,9 @@ def measure(rounds: int, core: int) -> list[Goal]:
             "encoded by us": lambda: key.sign("at+jwt", claims),
             "client_credentials by hand, ES256": lambda: by_hand(_BODY, scene.BASIC),
             "client_credentials by hand, opaque": lambda: opaque_by_hand(_BODY, scene.BASIC),
-            "client_credentials, ES256": lambda: _ask(jwt),
-            "client_credentials, opaque": lambda: _ask(opaque),
-            "client_credentials, opaque, no audit trail": lambda: _ask(quiet),
+            "client_credentials, ES256": lambda: _ask(jwt, asked),
+            "client_credentials, opaque": lambda: _ask(opaque, asked),
+            "client_credentials, opaque, no audit trail": lambda: _ask(quiet, asked),
         },
         rounds,
         after=lambda: _forget(storage, opaque_storage, quiet_storage),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 
 from ..kernel.browser import Browsers
+from ..kernel.moment import instant
 from ..kernel.passwords import Passwords
 from ..kernel.ports import Authentication
 from ..kernel.records import User
@@ -47,8 +48,10 @@ class Accounts:
     async def claims(self, subject: str, wanted: frozenset[str]) -> Mapping[str, object] | None:
         """Return the *wanted* claims of *subject*, or `None` when the account is gone or may not sign in."""
         user = await self.shell.storage.user(subject)
-        if user is None or not may_sign_in(user, self.shell.moment().now):
+        if user is None or not may_sign_in(user, instant(self.shell.moment)):
             return None
+        if not wanted:
+            return {}
         return {name: value for name, value in known_claims(user).items() if name in wanted and value is not None}
 
     def routes(self) -> tuple[Route, ...]:

@@ -110,18 +110,15 @@ def parse_form(data: bytes) -> Form:
         return Form([])
     if data.count(b"&") >= MAX_FIELDS:
         raise Problem("invalid_request", "The request has too many parameters.")
-    pairs = []
-    if b"%" not in data:  # nothing is escaped, so all of it is decoded at once
-        for field_text in decode_component(data).split("&"):
-            if field_text:
-                plain_name, _, plain_value = field_text.partition("=")
-                pairs.append((plain_name, plain_value))
-        return Form(pairs)
-    for part in data.split(b"&"):
-        if part:
-            name, _, value = part.partition(b"=")
-            pairs.append((decode_component(name), decode_component(value)))
-    return Form(pairs)
+    return Form([_pair(part) for part in data.split(b"&") if part])
+
+
+def _pair(part: bytes) -> tuple[str, str]:
+    if b"%" in part:
+        escaped_name, _, escaped_value = part.partition(b"=")
+        return decode_component(escaped_name), decode_component(escaped_value)
+    name, _, value = decode_component(part).partition("=")  # at once, for nothing in it can become a separator
+    return name, value
 
 
 def parse_query(request: HttpRequest) -> Form:

@@ -110,7 +110,9 @@ def _replayed(grant: Grant, moment: Moment, *, revoke: bool) -> Outcome:
 def _redeemed(
     code: AuthorizationCode, client: Client, audience: tuple[str, ...], policy: Settings, moment: Moment
 ) -> Outcome:
-    grant = evolve(code.grant, scope=code.grant.scope & client.scopes)
+    grant = code.grant
+    if not grant.scope <= client.scopes:  # what the client may no longer have disappears silently
+        grant = evolve(grant, scope=grant.scope & client.scopes)
     access = mint_access_token(
         policy, client, subject=grant.subject, grant=grant, scope=grant.scope, audience=audience, moment=moment
     )
