@@ -11,7 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.exceptions import NoScriptError
 
-from .connecting import Client, Library
+from .connecting import Client, Library, all_of
 from .errors import translated, worth_another_try
 from .links import script
 from .plan import Text
@@ -36,17 +36,20 @@ class AwaitingLink:
         self._make = make
         self._client: Client = None
 
-    def _ready(self) -> Client:
+    async def _ready(self) -> Client:
         if self._client is None:
             self._client = self._make()
-        return self._client
+        client = self._client
+        if isinstance(client, RedisCluster) and client.get_default_node() is None:
+            await client.initialize()  # before it knows the nodes, redis-py 8 sends scripts to any of them
+        return client
 
     async def run(self, name: str, keys: Sequence[str], arguments: Sequence[Text | int], *, again: bool) -> Any:
         """Return what the script *name* answers."""
         wanted = script(name)
 
         async def once() -> Any:
-            client = self._ready()
+            client = await self._ready()
             try:
                 return await client.evalsha(wanted.sha, len(keys), *keys, *arguments)
             except NoScriptError:
@@ -56,7 +59,12 @@ class AwaitingLink:
 
     async def ask(self, *words: Text) -> Any:
         """Return the answer to a command."""
-        return await self._tried(lambda: self._ready().execute_command(*words), again=True)
+
+        async def once() -> Any:
+            client = await self._ready()
+            return await client.execute_command(*words)
+
+        return await self._tried(once, again=True)
 
     async def _tried(self, once: Callable[[], Awaitable[Any]], again: bool) -> Any:
         try:
@@ -73,4 +81,5 @@ class AwaitingLink:
         """Close every connection."""
         if self._client is not None:
             client, self._client = self._client, None
-            await client.aclose()
+            for one in all_of(client):
+                await one.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any
 
 import redis
@@ -10,7 +11,7 @@ from redis.cluster import ClusterNode, RedisCluster
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from .connecting import Client, Library
+from .connecting import Client, Library, all_of
 from .errors import translated, worth_another_try
 from .links import script
 from .plan import Text
@@ -34,10 +35,13 @@ class BlockingLink:
     def __init__(self, make: Callable[[], Client]) -> None:
         self._make = make
         self._client: Client = None
+        self._turn = Lock()
 
     def _ready(self) -> Client:
         if self._client is None:
-            self._client = self._make()
+            with self._turn:
+                if self._client is None:
+                    self._client = self._make()
         return self._client
 
     async def run(self, name: str, keys: Sequence[str], arguments: Sequence[Text | int], *, again: bool) -> Any:
@@ -70,6 +74,8 @@ class BlockingLink:
 
     def close(self) -> None:
         """Close every connection."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        with self._turn:
+            client, self._client = self._client, None
+        if client is not None:
+            for one in all_of(client):
+                one.close()

@@ -62,6 +62,12 @@ def connect(library: Library, address: Address, timeout: float, connections: int
     return library.redis.from_pool(pool)
 
 
+def all_of(client: Client) -> list[Client]:
+    """Return *client* and those by which it asks Sentinels, for closing."""
+    manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
+    return [client, *getattr(manager, "sentinels", ())]
+
+
 def _who(address: Address) -> dict[str, Any]:
     return {"username": address.username, "password": address.password}
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote
 
@@ -15,6 +16,7 @@ from attrs import field, frozen
 FORMS = "redis://[user:password@]host[:port][/database], rediss:// for TLS, several hosts for a cluster, and hosts/name"
 _PORT = 6379
 _SENTINEL_PORT = 26379
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")
 _FILES = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
 _OPTIONS = _FILES | {"db", "protocol", "sentinel_username", "sentinel_password"}
 
@@ -103,7 +105,7 @@ def _options(query: str) -> dict[str, str]:
 def _place(path: str, options: Mapping[str, str]) -> tuple[str | None, int]:
     """Return the service's name, if there is one, and the database's number."""
     parts = [unquote(part) for part in path.split("/") if part]
-    service = parts.pop(0) if parts and not parts[0].isdecimal() else None
+    service = parts.pop(0) if parts and _NAME.fullmatch(parts[0]) else None
     if len(parts) > 1 or (parts and "db" in options):
         raise ValueError("A Redis URL names one database.")
     return service, _number(parts[0] if parts else options.get("db", "0"))
