@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from .accounts.accounts import Accounts
 from .admin.clients import Clients
+from .admin.housekeeping import BATCH, cleanup
 from .admin.users import Users
 from .dispatch import Dispatch
 from .kernel.addresses import client_address, networks, trusts
@@ -171,6 +172,17 @@ class Authority:
     async def start(self) -> None:
         """Make sure that signing keys exist, so that the first request need not wait for them."""
         await self.keys.start()
+
+    async def cleanup(self, *, batch: int = BATCH, limit: int | None = None) -> int:
+        """Forget what may be forgotten now, *batch* records a transaction, *limit* in all; return how many went.
+
+        Nothing depends on it but the size of the database. Call it every few minutes, or hours: `authority cleanup`
+        does, and `authority_starlette.cleanup_forever`. Storage that forgets by itself needs none of it.
+
+        Raises:
+            StorageUnavailable: Storage cannot be reached.
+        """
+        return await cleanup(self.shell.storage, self.shell.moment, batch=batch, limit=limit)
 
     def run_slow_work_in(self, offload: Offload) -> None:
         """Say where password hashing and key generation run; adapters call this once."""

@@ -8,6 +8,7 @@ except ImportError as missing:
     raise ImportError("authority_starlette needs Starlette: pip install 'authority-idp[starlette]'") from missing
 
 from .application import asgi_app, lifespan
+from .housekeeping import cleanup_forever
 from .threads import in_threads
 
-__all__ = ["asgi_app", "in_threads", "lifespan"]
+__all__ = ["asgi_app", "cleanup_forever", "in_threads", "lifespan"]

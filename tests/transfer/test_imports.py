@@ -30,7 +30,7 @@ def test_records_of_every_kind_arrive():
     assert (carol.username, carol.role, carol.claims) == ("carol", "admin", {"name": "Carol"})
     assert server.storage.consent("7", "web").scope == {"openid"}
     assert server.browser().sign_in("carol", PASSWORD).status == 303
-    assert [event.reason for name in ("client.created", "user.created") for event in server.told(name)] == ["import"] * 2
+    assert [server.told(name)[0].reason for name in ("client.created", "user.created")] == ["import", "import"]
 
 
 def test_importing_again_changes_nothing():
@@ -89,7 +89,7 @@ def test_an_account_without_an_id_is_known_by_its_name():
 
 
 FAULTY = [
-    ({**CLIENT, "redirect_uris": ["http://evil.example/cb"], "scopes": ["nothing"], "grant_types": ["magic"]}, 3, "scopes"),
+    ({**CLIENT, "redirect_uris": ["http://e.example/cb"], "scopes": ["x"], "grant_types": ["magic"]}, 3, "scopes"),
     ({**CLIENT, "redirect_uris": "https://app.example/cb", "first_party": "yes", "nmae": "x"}, 4, "nmae"),
     ({"kind": "client"}, 3, "client_id is missing"),
     ({**CLIENT, "client_id": "a b", "name": "\u202eevil"}, 2, "client id"),
@@ -269,7 +269,7 @@ def test_no_fault_shows_what_a_line_held():
     """Faults name members; a secret that was misplaced is not repeated."""
     lines = [{**CLIENT, name: {"x": "hunter2"}} for name in CLIENT if name != "kind"]
     lines += [{**USER, name: ["hunter2"]} for name in (*USER, "claims", "password_hash", "role") if name != "kind"]
-    lines += [{**CLIENT, "secrets": [{"digest": "hunter2", "secret_id": 1, "hint": "hunter2", "created_at": "hunter2"}]}]
+    lines += [{**CLIENT, "secrets": [{"digest": "hunter2", "secret_id": 1, "hint": 2, "created_at": "hunter2"}]}]
     reports = imported(empty_server(), file_of(*lines))
 
     assert {one.outcome for one in reports} == {"refused"}
@@ -280,5 +280,6 @@ def test_a_hint_is_no_place_for_a_secret():
     """It has four characters."""
     secret = {"secret_id": "1", "digest": "00" * 32, "hint": "hunter2", "created_at": "2026-01-01T00:00:00Z"}
 
-    assert imported(empty_server(), file_of({**CLIENT, "secrets": [secret]}))[0].outcome == "refused"
-    assert imported(empty_server(), file_of({**CLIENT, "secrets": [{**secret, "hint": "ter2"}]}))[0].outcome == "created"
+    for hint, outcome in (("hunter2", "refused"), ("ter2", "created")):
+        data = file_of({**CLIENT, "secrets": [{**secret, "hint": hint}]})
+        assert imported(empty_server(), data)[0].outcome == outcome

@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 
 from ...kernel.changes import Decision
 from ...kernel.encoding import Json, decode_json_object, encode_json
+from ...kernel.encrypted import SIGNING_KEYS, context
 from ...kernel.jose import PrivateKey, PublicKey, generate_private_jwk, public_jwk
 from ...kernel.moment import Moment, instant
 from ...kernel.ports import Offload, Origin
@@ -22,7 +23,6 @@ from ...kernel.vault import Vault
 from . import key_lifecycle
 
 LOOK_AGAIN = timedelta(seconds=5)
-_CONTEXT = "signing_keys.private_jwk:"
 
 Turn = Callable[[Sequence[SigningKey], Moment], Decision[tuple[SigningKey, ...]]]
 
@@ -136,7 +136,7 @@ class KeyRing:
             kid=kid,
             alg=algorithm,
             public_jwk=public,
-            private_jwk=self._vault.seal(encode_json(private).encode("utf-8"), _CONTEXT + kid),
+            private_jwk=self._vault.seal(encode_json(private).encode("utf-8"), context(SIGNING_KEYS, kid)),
             state="pending",
             created_at=self._shell.moment().now,
         )
@@ -152,6 +152,6 @@ class KeyRing:
     def _import(self, record: SigningKey) -> PrivateKey:
         key = self._imported.get(record.kid)
         if key is None:
-            jwk = decode_json_object(self._vault.open(record.private_jwk, _CONTEXT + record.kid))
+            jwk = decode_json_object(self._vault.open(record.private_jwk, context(SIGNING_KEYS, record.kid)))
             key = self._imported[record.kid] = PrivateKey.from_jwk(jwk, record.alg, record.kid)
         return key

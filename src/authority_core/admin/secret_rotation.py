@@ -1,0 +1,78 @@
+"""Rotation of the master secret: everything that an earlier one encrypted is encrypted anew under the first.
+
+One record is one versioned commit, so a run that broke off is finished by another, and servers work meanwhile. What
+is under the first key already is left alone. Knows no command line.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import define, field, frozen
+
+from ..kernel.changes import Change, Decision, Replace
+from ..kernel.encrypted import COLUMNS, EncryptedColumn, context
+from ..kernel.moment import Moment
+from ..kernel.ports import Origin
+from ..kernel.shell import Shell
+from ..kernel.vault import CannotDecrypt, Vault
+
+Outcome = Literal["moved", "current", "unreadable"]
+
+
+@frozen
+class Moved:
+    """What became of one ciphertext: the *column*, the record's *key*, and for one that cannot be read, why."""
+
+    column: str
+    key: str
+    outcome: Outcome
+    fault: str | None = None
+
+
+@define(eq=False)
+class SecretRotation:
+    """Goes through every encrypted column of the storage; call `next_record` until it returns `None`.
+
+    A record that opens under no key is left as it is and reported; the rest is moved all the same.
+    """
+
+    _shell: Shell = field(repr=False)
+    _vault: Vault = field(repr=False)
+    _columns: tuple[EncryptedColumn, ...] = COLUMNS
+    _column: int = field(default=0, init=False)
+    _after: str | None = field(default=None, init=False)
+    _waiting: list[str] = field(factory=list, init=False, repr=False)
+
+    async def next_record(self) -> Moved | None:
+        """Move one ciphertext and say what became of it; `None` when all are done.
+
+        Raises:
+            StorageUnavailable: Storage cannot be reached. The record is as it was.
+        """
+        while self._column < len(self._columns):
+            column = self._columns[self._column]
+            if not self._waiting:
+                self._waiting = list(await column.page(self._shell.storage, self._after))
+            if self._waiting:
+                self._after = key = self._waiting.pop(0)
+                return await self._move(column, key)
+            self._column, self._after = self._column + 1, None
+        return None
+
+    async def _move(self, column: EncryptedColumn, key: str) -> Moved:
+        bound = context(column.name, key)
+
+        async def attempt(moment: Moment) -> Decision[Moved]:
+            record = await column.read(self._shell.storage, key)
+            sealed = None if record is None else column.sealed(record)
+            if record is None or sealed is None or self._vault.current(sealed):
+                return Decision(Moved(column.name, key, "current"))
+            try:
+                plain = self._vault.open(sealed, bound)
+            except CannotDecrypt as error:
+                return Decision(Moved(column.name, key, "unreadable", str(error)))
+            change: Change = Replace(column.resealed(record, self._vault.seal(plain, bound)))
+            return Decision(Moved(column.name, key, "moved"), (change,))
+
+        return await self._shell.act(Origin(), attempt)
