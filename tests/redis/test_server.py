@@ -132,7 +132,7 @@ def test_a_server_that_forgot_the_scripts_is_told_again(server: RedisServer, sto
 
 
 def test_what_ends_is_forgotten_and_what_does_not_is_kept(server: RedisServer, storage: RedisStorage):
-    """Every key has an expiry, an hour past its `keep_until`, but for clients, users, consents, keys and their names."""
+    """Every key has an expiry, an hour past its `keep_until`; clients, users, consents and signing keys have none."""
     now = dt.datetime.now(dt.timezone.utc)
     keep = now + timedelta(days=2)
     storage.commit([

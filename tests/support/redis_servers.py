@@ -1,4 +1,4 @@
-"""Private Redis servers: on a free loopback port, in a folder of their own, without persistence, stopped by their id."""
+"""Private Redis servers: on free loopback ports, in folders of their own, nothing on disk, stopped by process id."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class RedisServer:
         self._command = [binary, *ports, *place, "--save", "", "--appendonly", "no", *options]
         if sentinel is not None:
             path = Path(self.folder.name, "sentinel.conf")
-            lines = f"port {self.port}", "bind 127.0.0.1", f"dir {self.folder.name}", f"unixsocket {self.socket}", sentinel
-            path.write_text("\n".join(lines) + "\n")
+            lines = f"port {self.port}", "bind 127.0.0.1", f"dir {self.folder.name}", f"unixsocket {self.socket}"
+            path.write_text("\n".join((*lines, sentinel, "")))
             self._command = [binary, str(path), "--sentinel"]
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
