@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ...kernel.problems import Problem
 from ...kernel.values import split_words
@@ -13,6 +14,7 @@ LONGEST = 4096
 _SCOPE = re.compile(r"[\x20\x21\x23-\x5B\x5D-\x7E]*\Z")
 
 
+@lru_cache(maxsize=256)  # the same few scopes come with every request
 def parse_scope(text: str | None) -> frozenset[str] | None:
     """Return the set of scopes in *text*, or `None` when it is absent. Raises `Problem` (`invalid_scope`)."""
     if text is None:
