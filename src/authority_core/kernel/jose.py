@@ -24,6 +24,9 @@ from .encoding import Json, base64url, base64url_decode, decode_json_object, enc
 MAX_TOKEN = 16_384
 """Characters of a JWT that are looked at; longer ones are refused before decoding."""
 
+LATEST = 253_402_300_799
+"""The last second of the year 9999, beyond which no calendar here can count."""
+
 _KEY_TYPES = {"RS256": "RSA", "PS256": "RSA", "ES256": "EC", "ES384": "EC", "EdDSA": "OKP"}
 _CURVES = {"ES256": "P-256", "ES384": "P-384", "EdDSA": "Ed25519"}
 ALGORITHMS = tuple(_KEY_TYPES)
@@ -266,4 +269,6 @@ def _numeric_date(claims: Json, name: str) -> int | float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidToken("a time is malformed")
+    if not 0 <= value <= LATEST:
+        raise InvalidToken("a time is out of range")
     return value
