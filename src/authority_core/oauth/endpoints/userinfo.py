@@ -39,10 +39,13 @@ class UserInfoEndpoint:
             raise Problem(
                 "insufficient_scope", "The token lacks the scope openid.", headers=(("www-authenticate", challenge),)
             )
-        known = await self.oauth.claims.claims(live.subject, released(live.scope, settings))
+        wanted = released(live.scope, settings)
+        known = await self.oauth.claims.claims(live.subject, wanted)
         if not isinstance(known, Mapping):  # a host's own source may answer anything; only claims mean yes
             raise invalid_token()
-        answer: Json = {name: value for name, value in known.items() if value not in (None, "", {}, [])}
+        # A host's own source may know more than it was asked for.
+        told = {name: value for name, value in known.items() if name in wanted}
+        answer: Json = {name: value for name, value in told.items() if value not in (None, "", {}, [])}
         answer["sub"] = live.subject
         return json_response(answer)
 
@@ -78,6 +81,7 @@ def bearer_token(request: HttpRequest) -> str:
         # RFC 6750 §3.1: no error code when the request carries no credentials at all.
         raise Problem("invalid_token", "An access token is required.", headers=(("www-authenticate", REALM),))
     scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip() or " " in token.strip():
+    token = token.strip(" ")  # RFC 6750 §2.1 separates by blanks, and by nothing else
+    if scheme.lower() != "bearer" or not token or any(one.isspace() for one in token):
         raise invalid_token()
-    return token.strip()
+    return token
