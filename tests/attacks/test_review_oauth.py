@@ -1,0 +1,233 @@
+"""Attacks on consent, claims, audiences and subjects, each with what an honest party gets in the same place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pytest
+from attrs import evolve
+
+from authority_core.admin.client_metadata import ClientMetadata
+from authority_core.admin.refusals import Invalid
+from authority_core.kernel.changes import Revoke
+from authority_core.kernel.pages import Person
+from authority_core.kernel.ports import Authentication
+from authority_core.kernel.requests import HttpRequest
+from authority_core.kernel.sync import run
+
+from ..support.browser import answer_of
+from ..support.relying_party import RelyingParty, error_of, json_of
+from ..support.server import API, CALLBACK, make_client, make_server
+
+
+def _userinfo(relying_party: RelyingParty, token: str) -> tuple[int, dict[str, object]]:
+    answer = relying_party.transport.send("GET", "/userinfo", (("authorization", f"Bearer {token}"),))
+    return answer.status, json.loads(answer.body)
+
+
+# --- claims ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scope", "username"),
+    [
+        ("openid", None),
+        ("read", None),
+        ("openid email", "alice@example.com"),
+        ("openid profile", "alice"),
+        ("openid profile email", "alice@example.com"),
+    ],
+)
+def test_introspection_names_a_person_only_as_far_as_was_allowed(scope: str, username: str | None) -> None:
+    """A client learns the address or name of a person from introspection only with the scope that releases it."""
+    client = RelyingParty(make_server())
+    token = client.tokens(scope=scope)["access_token"]
+
+    answer = client.introspect(token)
+
+    assert answer["active"] is True
+    assert answer.get("username") == username
+    assert b"alice" not in json.dumps({**answer, "username": None}).encode()
+
+
+class _Talkative:
+    """A host's people: whatever is asked, it tells everything."""
+
+    async def current(self, request: HttpRequest) -> Authentication | None:
+        return Authentication(subject="u1", auth_time=self.now, acr="x", amr=("pwd",), person=Person(display_name="A"))
+
+    def address(self, transaction: str) -> str:
+        return "http://localhost:4000/login"
+
+    async def claims(self, subject: str, wanted: frozenset[str]) -> Mapping[str, object] | None:
+        return {"name": "A", "email": "a@example.com", "password_hash": "$argon2id$…", "sub": "u2"}
+
+
+def test_userinfo_tells_what_scope_releases_however_much_a_host_knows() -> None:
+    """Claims that nobody asked for stay with the server when a host's own source answers with all it has."""
+    people = _Talkative()
+    server = make_server(parts={"sign_in": people, "claims": people})
+    people.now = server.clock.now
+    server.change_client("web", first_party=True)
+    client = RelyingParty(server)
+    code = answer_of(server.browser().get(client.url(scope="openid profile")))["code"]
+
+    status, told = _userinfo(client, json_of(client.redeem(code))["access_token"])
+
+    assert (status, told) == (200, {"name": "A", "sub": "u1"})
+
+
+# --- audience --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["jwt", "opaque"])
+def test_a_token_for_an_api_opens_no_userinfo(format: str) -> None:
+    """An API that was handed a token meant for itself cannot read the person's claims with it (RFC 9700 §2.3)."""
+    server = make_server(access_token_format=format)
+    client = RelyingParty(server)
+
+    handed = client.tokens(scope="openid email", resource=API)
+    own = client.tokens(scope="openid email")
+
+    assert _userinfo(client, handed["access_token"])[0] == 401
+    assert _userinfo(client, own["access_token"])[1]["email"] == "alice@example.com"
+
+
+# --- consent ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_client_that_took_over_an_id_does_not_inherit_consent() -> None:
+    """What people allowed a deleted client is not allowed to whoever is registered under its id later."""
+    server = make_server()
+    browser = server.browser()
+    before = RelyingParty(server)
+    before.tokens(browser=browser, scope="openid profile")
+    again = browser.get(before.url(scope="openid profile", prompt="none"))
+    assert "code" in answer_of(again)
+
+    run(server.authority.clients.delete("web"))
+    server.clock.wind(seconds=5)
+    metadata = ClientMetadata(
+        name="Somebody else",
+        redirect_uris=("https://evil.example/cb",),
+        scopes=frozenset({"openid", "profile", "email"}),
+    )
+    run(server.authority.clients.register(metadata, client_id="web"))
+    silent = browser.get(before.url(scope="openid", prompt="none", redirect_uri="https://evil.example/cb"))
+
+    assert answer_of(silent)["error"] == "consent_required"
+
+
+def test_consent_given_to_a_successor_does_not_revive_what_its_predecessor_had() -> None:
+    """Allowing the new client one scope allows it none of those that the deleted client of its id had."""
+    server = make_server()
+    browser = server.browser()
+    client = RelyingParty(server)
+    client.tokens(browser=browser, scope="openid email")
+    run(server.authority.clients.delete("web"))
+    server.clock.wind(seconds=5)
+    metadata = ClientMetadata(name="New", redirect_uris=(CALLBACK,), scopes=frozenset({"openid", "profile", "email"}))
+    run(server.authority.clients.register(metadata, client_id="web"))
+
+    browser.go_through(client.url(scope="openid"))
+    silent = browser.get(client.url(scope="openid email", prompt="none"))
+    same = browser.get(client.url(scope="openid", prompt="none"))
+
+    assert answer_of(silent)["error"] == "consent_required"
+    assert "code" in answer_of(same)
+
+
+def test_a_first_party_client_may_ask_for_consent_time_and_again() -> None:
+    """`prompt=consent` of a client whose consent is implied is answered with a code every time, never with 503."""
+    server = make_server()
+    server.change_client("web", first_party=True)
+    client, browser = RelyingParty(server), server.browser()
+
+    for _ in range(3):
+        assert "code" in answer_of(browser.go_through(client.url(prompt="consent")))
+
+
+# --- subjects --------------------------------------------------------------------------------------------------------
+
+
+def test_no_client_takes_the_subject_of_a_person() -> None:
+    """A client whose own tokens would carry a person's `sub` is not registered (RFC 9068 §5)."""
+    server = make_server()
+    metadata = ClientMetadata(name="Impostor", grant_types=frozenset({"client_credentials"}))
+
+    with pytest.raises(Invalid):
+        run(server.authority.clients.register(metadata, client_id="u1"))
+
+    assert run(server.authority.clients.register(metadata, client_id="u3")).client.client_id == "u3"
+
+
+def test_a_client_named_like_a_person_is_nobody_at_userinfo() -> None:
+    """Even if storage holds such a client, its own token reads no claims and names no user when introspected."""
+    server = make_server()
+    from authority_core.kernel.changes import Replace
+
+    server.write(Replace(make_client("u1", grant_types=frozenset({"client_credentials"}))))
+    client = RelyingParty(server, "u1")
+    token = json_of(client.credentials(scope="read profile email"))["access_token"]
+
+    assert _userinfo(client, token)[0] == 401
+    assert "username" not in client.introspect(token)
+
+
+# --- liveness --------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_minted_while_its_client_was_cut_off_is_dead() -> None:
+    """A refresh that crossed the cutting off of its client, with a later `iat`, brings a token that is not alive."""
+    server = make_server()
+    client = RelyingParty(server)
+    server.clock.wind(seconds=10)
+    cut = server.clock.now
+    tokens = client.tokens()
+    later = make_server(storage=server.storage)
+    later.clock.now = cut + timedelta(seconds=5)
+    crossed = RelyingParty(later)
+    fresh = json_of(crossed.refresh(tokens["refresh_token"]))["access_token"]
+    assert crossed.introspect(fresh)["active"] is True
+    server.change_client("web", tokens_valid_after=cut)
+
+    assert crossed.introspect(fresh) == {"active": False}
+
+
+def test_what_was_ended_stays_ended_after_forgetting_under_shorter_lifetimes() -> None:
+    """Marks kept by today's shorter lifetimes do not let grants of longer days come alive when they are forgotten."""
+    long = make_server(refresh_token_ttl=31_536_000, refresh_token_absolute_ttl=31_536_000)
+    browser = long.browser()
+    tokens = RelyingParty(long).tokens(browser=browser)
+    short = make_server(storage=long.storage, refresh_token_ttl=3600, refresh_token_absolute_ttl=3600)
+    short.clock.now = long.clock.now + timedelta(minutes=5)
+    leaving = short.browser()
+    leaving.cookies = browser.cookies
+    leaving.sign_out()
+    client = RelyingParty(short)
+    assert error_of(client.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
+
+    short.clock.wind(days=40)
+    short.storage.cleanup(short.clock.now)
+
+    assert error_of(client.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
+    assert client.introspect(tokens["refresh_token"]) == {"active": False}
+
+
+def test_the_later_end_of_two_revocations_is_kept() -> None:
+    """A mark that is made again may be forgotten only after the later of its two ends."""
+    server = make_server()
+    client = RelyingParty(server)
+    tokens = client.tokens()
+    grant = next(iter(server.storage._records["Grant"].values()))
+    now = server.clock.now
+    server.write(Revoke("grant", grant.grant_id, now, now + timedelta(days=1)))  # type: ignore[attr-defined]
+    server.write(Revoke("grant", grant.grant_id, now, now + timedelta(days=400)))  # type: ignore[attr-defined]
+
+    server.clock.wind(days=2)
+    server.storage.cleanup(server.clock.now)
+
+    assert client.introspect(tokens["refresh_token"]) == {"active": False}
+    assert evolve(grant).revoked_at is None  # type: ignore[type-var]
