@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
-SLOW = ("races", "browser", "interop", "examples", "redis", "bench")
+SLOW = ("races", "browser", "interop", "examples", "redis", "bench", "postgres", "real_faults", "races_at_size")
 """Folders with a nox session of their own: collected only when they, or something in them, are named."""
 UNRUN = ("typing",)
 """Folders that are checked by a type checker and never run."""

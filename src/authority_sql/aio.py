@@ -8,7 +8,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from .awaiting import AwaitingConnector
-from .engines import Synchronous, in_memory, options_for, resolved, tune
+from .engines import Synchronous, bare, in_memory, options_for, resolved, tune
 from .links import Link
 from .migrating import upgrade_async
 from .operations import Operations
@@ -52,7 +52,7 @@ class AsyncSqlStorage(Operations):
         Raises `ImportError` with the line that installs a missing driver.
         """
         found = resolved(url, asynchronous=True)
-        engine = create_async_engine(found, **options_for(found, pool_size))
+        engine = create_async_engine(bare(found), **options_for(found, pool_size))
         tune(engine.sync_engine, durability)
         storage = cls.__new__(cls)
         storage._start(engine, table_prefix, schema, owned=True)

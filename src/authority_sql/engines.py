@@ -1,6 +1,8 @@
 """From a URL to an engine: which driver, which pool, which settings of the database.
 
 A plain `sqlite:///path` or `postgresql://…` gets the driver of the colour asked for; a driver that is named is kept.
+TLS is asked for as libpq spells it (`?sslmode=verify-full&sslrootcert=…`), whatever the driver; `?pgbouncer=true` keeps
+prepared statements away from a pooler that hands out server connections by transaction.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import importlib
 import importlib.util
 import sqlite3
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
@@ -33,6 +36,9 @@ _MODULES = {
     "asyncpg": ("asyncpg", ""),
     "psycopg2": ("psycopg2", ""),
 }
+_POOLED = "pgbouncer"
+_TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslnegotiation")
+"""What libpq calls the options of TLS; asyncpg reads them in a DSN only."""
 
 
 def resolved(url: str | URL, *, asynchronous: bool) -> URL:
@@ -88,6 +94,7 @@ def options_for(url: URL, pool_size: int | None) -> dict[str, Any]:
     else:
         options["isolation_level"] = "AUTOCOMMIT"  # a read is one round trip; commits begin by hand
         options["pool_recycle"] = 1800
+        options["connect_args"] = _connect_args(url)
     if in_memory(url):
         options["poolclass"] = StaticPool
     elif pool_size is not None:
@@ -95,12 +102,39 @@ def options_for(url: URL, pool_size: int | None) -> dict[str, Any]:
     return options
 
 
+def _connect_args(url: URL) -> dict[str, Any]:
+    """Return what the driver of PostgreSQL gets besides `bare(url)`."""
+    found: dict[str, Any] = {}
+    if _pooled(url):
+        found["prepare_threshold"] = None  # psycopg: statements are never prepared on the server
+    tls = {name: value for name, value in url.query.items() if name in _TLS}
+    if tls and url.get_driver_name() == "asyncpg":
+        found["dsn"] = f"postgresql://?{urlencode(tls, doseq=True)}"  # the one door that takes libpq's names there
+    return found
+
+
+def bare(url: URL) -> URL:
+    """Return *url* without what `options_for` says in the driver's own words."""
+    taken = [_POOLED, *(_TLS if url.get_driver_name() == "asyncpg" else ())]
+    return url.difference_update_query(taken) if url.get_backend_name() == "postgresql" else url
+
+
+def _pooled(url: URL) -> bool:
+    """Tell whether `pgbouncer=true` is in *url*. Raises `ValueError` where the driver cannot do without preparing."""
+    said = url.query.get(_POOLED, "false")
+    if said not in ("true", "false"):
+        raise ValueError(f"{_POOLED} in the database's URL is true or false")
+    if said == "true" and url.get_driver_name() not in ("psycopg", "psycopg_async"):
+        raise ValueError(f"{url.get_driver_name()} always prepares statements: behind pgbouncer use psycopg")
+    return said == "true"
+
+
 def blocking_engine(url: URL, *, pool_size: int | None = None, durability: Synchronous = "NORMAL") -> Engine:
     """Return a synchronous engine for *url*, which has its driver."""
     options = options_for(url, pool_size)
     if url.get_backend_name() == "sqlite" and not in_memory(url):
         options |= {"pool_size": pool_size or 20, "max_overflow": -1}
-    engine = create_engine(url, **options)
+    engine = create_engine(bare(url), **options)
     tune(engine, durability)
     return engine
 

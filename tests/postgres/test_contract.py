@@ -1,38 +1,41 @@
-"""PostgreSQL keeps the contract: psycopg in both colours, and asyncpg.
-
-Runs where `AUTHORITY_TEST_POSTGRES` is the URL of a database that may be emptied, such as
-`postgresql://user@127.0.0.1:5432/test`.
-"""
+"""PostgreSQL keeps the contract: psycopg in both colours, asyncpg, an engine of the host, and behind pgbouncer."""
 
 from __future__ import annotations
 
 import itertools
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
+from authority_core.kernel.changes import StorageUnavailable
+from authority_core.kernel.encoding import digest
 from authority_core.testing.contract import StorageContract
 from authority_sql import AsyncSqlStorage, SqlStorage, metadata, migrate, pending
 from authority_sql.engines import synchronous
+from support.postgres import bouncer, private
 
-URL = os.environ.get("AUTHORITY_TEST_POSTGRES", "")
-if not URL:
-    pytest.skip("AUTHORITY_TEST_POSTGRES is not set: give it the URL of a database", allow_module_level=True)
+
+@cache
+def database() -> str:
+    """Return the URL of the one database of these tests, migrated."""
+    url = private().database()
+    migrate(url)
+    return url
 
 
 def emptied() -> str:
-    """Return the URL of the database, migrated and empty."""
-    migrate(URL)
-    engine = create_engine(synchronous(URL))
-    with engine.begin() as connection:
-        connection.exec_driver_sql("TRUNCATE " + ", ".join(metadata.tables))
-    engine.dispose()
-    return URL
+    """Return the URL of the database, empty."""
+    # Whole tables at once are slower to truncate than a few rows are to delete.
+    statements = [f"DELETE FROM {name}" for name in metadata.tables]
+    private().sql(*statements, database=database().rpartition("/")[2])
+    return database()
 
 
 class TestPsycopg(StorageContract):
@@ -53,7 +56,6 @@ class TestAsyncpg(StorageContract):
     """Met by tasks, through the other driver."""
 
     def make_storage(self):
-        pytest.importorskip("asyncpg")
         return AsyncSqlStorage.from_url(emptied().replace("postgresql://", "postgresql+asyncpg://"))
 
 
@@ -69,6 +71,52 @@ class TestEngineOfTheHost(StorageContract):
         self.engine.dispose()
 
 
+@pytest.fixture(scope="module")
+def pooled() -> Iterator[str]:
+    """The URL of the database behind pgbouncer, which hands out three server connections by transaction."""
+    cluster = private()
+    with bouncer(cluster) as port:
+        yield database().replace(f":{cluster.port}/", f":{port}/") + "?pgbouncer=true"
+
+
+class _Pooled(StorageContract):
+    """Prepared statements would meet a connection that does not know them."""
+
+    __test__ = False
+
+    @pytest.fixture(autouse=True)
+    def behind(self, pooled: str) -> None:
+        self.url = pooled
+
+
+class TestPgbouncer(_Pooled):
+    """Met by threads, through pgbouncer in transaction mode."""
+
+    def make_storage(self):
+        emptied()
+        return SqlStorage.from_url(self.url)
+
+
+class TestAsyncPgbouncer(_Pooled):
+    """Met by tasks, through pgbouncer in transaction mode."""
+
+    def make_storage(self):
+        emptied()
+        return AsyncSqlStorage.from_url(self.url)
+
+
+def test_the_pooler_is_why_statements_are_not_prepared(pooled: str):
+    """The control: without `pgbouncer=true` the same reads fail behind it; with it they go on."""
+    keys = [digest("any", str(at)) for at in range(40)]
+    told, untold = SqlStorage.from_url(pooled), SqlStorage.from_url(pooled.partition("?")[0])
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(told.counter, keys)) == {None}
+        with pytest.raises(StorageUnavailable):
+            list(pool.map(untold.counter, keys * 20))
+    told.close()
+    untold.close()
+
+
 def test_migrations_make_the_tables_of_the_metadata():
     """A migrated database is what the metadata describes: nothing missing, nothing more."""
     engine = create_engine(synchronous(emptied()))
@@ -82,21 +130,18 @@ def test_migrations_make_the_tables_of_the_metadata():
 
 def test_several_processes_migrate_at_once():
     """Whoever comes second waits and finds nothing left to do."""
-    engine = create_engine(synchronous(emptied()))
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE authority_alembic_version, " + ", ".join(metadata.tables))
-    engine.dispose()
-    code = f"from authority_sql import migrate; migrate({URL!r})"
+    url = private().database()
+    code = f"from authority_sql import migrate; migrate({url!r})"
     started = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(3)]
 
     assert [(one.communicate(timeout=60)[1], one.returncode) for one in started] == [(b"", 0)] * 3
-    assert pending(URL) == []
+    assert pending(url) == []
 
 
 def test_a_dead_connection_in_the_pool_is_replaced():
     """A server that ended every connection costs nobody a request."""
     storage = SqlStorage.from_url(emptied())
-    engine = create_engine(synchronous(URL))
+    engine = create_engine(synchronous(database()))
     for use in itertools.repeat(lambda: storage.client("nobody"), 2):
         use()
         with engine.begin() as connection:
