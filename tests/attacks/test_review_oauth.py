@@ -7,18 +7,17 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
-from attrs import evolve
 
 from authority_core.admin.client_metadata import ClientMetadata
 from authority_core.admin.refusals import Invalid
-from authority_core.kernel.changes import Revoke
+from authority_core.kernel.changes import Replace, Revoke
 from authority_core.kernel.pages import Person
 from authority_core.kernel.ports import Authentication
 from authority_core.kernel.requests import HttpRequest
 from authority_core.kernel.sync import run
 
 from ..support.browser import answer_of
-from ..support.relying_party import RelyingParty, error_of, json_of
+from ..support.relying_party import RelyingParty, claims_of, error_of, json_of
 from ..support.server import API, CALLBACK, make_client, make_server
 
 
@@ -82,10 +81,10 @@ def test_userinfo_tells_what_scope_releases_however_much_a_host_knows() -> None:
 # --- audience --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("format", ["jwt", "opaque"])
-def test_a_token_for_an_api_opens_no_userinfo(format: str) -> None:
+@pytest.mark.parametrize("kind", ["jwt", "opaque"])
+def test_a_token_for_an_api_opens_no_userinfo(kind: str) -> None:
     """An API that was handed a token meant for itself cannot read the person's claims with it (RFC 9700 §2.3)."""
-    server = make_server(access_token_format=format)
+    server = make_server(access_token_format=kind)
     client = RelyingParty(server)
 
     handed = client.tokens(scope="openid email", resource=API)
@@ -139,6 +138,21 @@ def test_consent_given_to_a_successor_does_not_revive_what_its_predecessor_had()
     assert "code" in answer_of(same)
 
 
+def test_consent_that_ran_out_is_not_revived_by_consent_to_less() -> None:
+    """Allowing `openid` after everything ran out allows `openid` alone."""
+    server = make_server(consent_ttl_days=1, idle_timeout_minutes=0)
+    browser, client = server.browser(), RelyingParty(server)
+    browser.go_through(client.url(scope="openid email"))
+    server.clock.wind(days=2)
+
+    browser.go_through(client.url(scope="openid"))
+    silent = browser.get(client.url(scope="openid email", prompt="none"))
+    same = browser.get(client.url(scope="openid", prompt="none"))
+
+    assert answer_of(silent)["error"] == "consent_required"
+    assert "code" in answer_of(same)
+
+
 def test_a_first_party_client_may_ask_for_consent_time_and_again() -> None:
     """`prompt=consent` of a client whose consent is implied is answered with a code every time, never with 503."""
     server = make_server()
@@ -166,8 +180,6 @@ def test_no_client_takes_the_subject_of_a_person() -> None:
 def test_a_client_named_like_a_person_is_nobody_at_userinfo() -> None:
     """Even if storage holds such a client, its own token reads no claims and names no user when introspected."""
     server = make_server()
-    from authority_core.kernel.changes import Replace
-
     server.write(Replace(make_client("u1", grant_types=frozenset({"client_credentials"}))))
     client = RelyingParty(server, "u1")
     token = json_of(client.credentials(scope="read profile email"))["access_token"]
@@ -221,13 +233,11 @@ def test_the_later_end_of_two_revocations_is_kept() -> None:
     server = make_server()
     client = RelyingParty(server)
     tokens = client.tokens()
-    grant = next(iter(server.storage._records["Grant"].values()))
-    now = server.clock.now
-    server.write(Revoke("grant", grant.grant_id, now, now + timedelta(days=1)))  # type: ignore[attr-defined]
-    server.write(Revoke("grant", grant.grant_id, now, now + timedelta(days=400)))  # type: ignore[attr-defined]
+    grant_id, now = str(claims_of(tokens["access_token"])["gid"]), server.clock.now
+    server.write(Revoke("grant", grant_id, now, now + timedelta(days=1)))
+    server.write(Revoke("grant", grant_id, now, now + timedelta(days=400)))
 
     server.clock.wind(days=2)
     server.storage.cleanup(server.clock.now)
 
     assert client.introspect(tokens["refresh_token"]) == {"active": False}
-    assert evolve(grant).revoked_at is None  # type: ignore[type-var]

@@ -137,7 +137,7 @@ def test_the_token_endpoint_takes_posted_forms_only(server):
 def test_introspection_tells_the_owner(server):
     """Everything there is to know, for access and refresh tokens."""
     party = RelyingParty(server)
-    tokens = party.tokens()
+    tokens = party.tokens(scope="openid profile email offline_access")
 
     access, refresh = party.introspect(tokens["access_token"]), party.introspect(tokens["refresh_token"])
 

@@ -17,8 +17,10 @@ from ..client_auth.credentials import unauthenticated
 from ..context import OAuth
 from ..inspect_token import LiveToken, live_token
 from .token import read_post
+from .userinfo import released
 
 _INACTIVE: Json = {"active": False}
+_NAMES = frozenset({"preferred_username", "email"})
 
 
 @frozen(eq=False)
@@ -39,10 +41,13 @@ class IntrospectionEndpoint:
             return json_response(_INACTIVE)
         if token.subject is not None and token.grant is not None:
             # The person may be gone since: RFC 7662 §2.2 leaves "active" to the server's own knowledge.
-            known = await self.oauth.claims.claims(token.subject, frozenset({"preferred_username", "email"}))
+            # What the person is called is told as far as the scope releases it, here as at userinfo.
+            wanted = _NAMES & released(token.scope, self.oauth.shell.settings)
+            known = await self.oauth.claims.claims(token.subject, wanted)
             if not isinstance(known, Mapping):  # a host's own source may answer anything; only claims mean yes
                 return json_response(_INACTIVE)
-            return json_response(_described(token, self.oauth.shell.settings.issuer, _username(known)))
+            username = _username({name: known.get(name) for name in wanted})
+            return json_response(_described(token, self.oauth.shell.settings.issuer, username))
         return json_response(_described(token, self.oauth.shell.settings.issuer, None))
 
 
