@@ -69,7 +69,8 @@ class Authorization:
     ) -> Facts:
         """Gather what the next step depends on."""
         consent = None
-        if authentication is not None and not request.client.first_party:
+        # Where consent is implied it is remembered only when the client asked that people be asked.
+        if authentication is not None and (not request.client.first_party or "consent" in request.prompt):
             consent = await self.oauth.shell.storage.consent(authentication.subject, request.client.client_id)
         return Facts(
             authentication=authentication,

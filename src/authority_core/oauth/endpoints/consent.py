@@ -25,7 +25,7 @@ from ...kernel.settings import Settings
 from ...kernel.shell import CROWD, origin_of
 from ...kernel.values import join_words
 from ..authorize.request import AuthorizationRequest
-from ..authorize.steps import Allow, AskConsent, Facts, next_step, rememberable
+from ..authorize.steps import Allow, AskConsent, Facts, holds, next_step, rememberable
 from .authorize import Answered, Authorization, resumed
 
 DECISION_PATH = "/authorize/decision"
@@ -129,7 +129,7 @@ class DecisionEndpoint:
 def merged(
     before: Consent | None, typed: AuthorizationRequest, subject: str, settings: Settings, moment: Moment
 ) -> Consent:
-    """Return the consent that now holds: new scopes are added to what was allowed and not withdrawn."""
+    """Return the consent that now holds: new scopes are added to what is allowed at this moment."""
     expires_at = moment.now + timedelta(days=settings.consent_ttl_days) if settings.consent_ttl_days else None
     fresh = Consent(
         subject=subject,
@@ -140,7 +140,7 @@ def merged(
     )
     if before is None:
         return fresh
-    kept = before.scope if before.revoked_at is None else frozenset()
+    kept = before.scope if holds(before, typed.client, moment) else frozenset()
     return evolve(fresh, scope=kept | typed.scope, version=before.version)
 
 
