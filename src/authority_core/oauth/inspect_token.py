@@ -17,6 +17,7 @@ from ..kernel.jose import InvalidToken, audiences, check_claims, verify
 from ..kernel.moment import expired
 from ..kernel.records import AccessToken, Client, Grant, RefreshToken
 from ..kernel.values import split_words
+from .checks.lifetime import over
 from .context import OAuth
 from .mint.access import KIND as ACCESS
 from .mint.access import revoked_jwt_key
@@ -141,13 +142,15 @@ async def _live_client(
     oauth: OAuth, client_id: str | None, issued_at: datetime | None, grant: Grant | None, now: datetime
 ) -> Client | None:
     """Return the token's client if it may still act, and the *grant*, when there is one, is alive."""
-    if grant is not None and (grant.revoked_at is not None or expired(grant.expires_at, now)):
+    if grant is not None and (grant.revoked_at is not None or over(grant, oauth.shell.settings, now)):
         return None
     client = await oauth.shell.storage.client(client_id) if client_id else None
     if client is None or not client.active:
         return None
     valid_after = client.tokens_valid_after
-    if valid_after is not None and (issued_at is None or issued_at <= valid_after):
+    # The grant counts too: a refresh that crossed the cutting off minted a younger token.
+    born = issued_at if grant is None or issued_at is None else min(issued_at, grant.created_at)
+    if valid_after is not None and (born is None or born <= valid_after):
         return None
     return client
 

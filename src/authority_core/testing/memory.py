@@ -225,7 +225,8 @@ class MemoryStorage:
             case Spend():
                 self._spent[change.key] = (Spent(at=change.at, salt=change.salt), change.keep_until)
             case Revoke():
-                self._revoked.setdefault((change.what, change.id), (change.at, change.keep_until))
+                at, kept = self._revoked.get((change.what, change.id), (change.at, change.keep_until))
+                self._revoked[change.what, change.id] = (at, max(kept, change.keep_until))
             case CutOff():
                 known = self._cut_off.get((change.subject, change.client_id))
                 if known is None or known[0] < change.at:

@@ -19,6 +19,7 @@ from ...kernel.records import Client, Grant, RefreshToken, Spent, Stored
 from ...kernel.requests import Form
 from ...kernel.settings import Settings
 from ...kernel.values import join_words
+from ..checks.lifetime import over
 from ..checks.resource import narrowed_audience
 from ..checks.scope import narrowed_scope, parse_scope
 from ..mint.access import mint_access_token
@@ -78,7 +79,7 @@ class RefreshTokenGrant:
         if grant.client_id != client.client_id:
             return Decision(_REFUSED)
         # Liveness is the grant's.
-        if grant.revoked_at is not None or expired(grant.expires_at, moment.now):
+        if grant.revoked_at is not None or over(grant, policy, moment.now):
             return Decision(_REFUSED)
         if client.tokens_valid_after is not None and grant.created_at <= client.tokens_valid_after:
             return Decision(_REFUSED)
