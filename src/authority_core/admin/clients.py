@@ -133,13 +133,22 @@ class Clients:
         faults = [*metadata_faults(metadata, self.shell.settings, self.grants), *_given_faults(client_id, secret)]
 
         async def attempt(moment: Moment) -> Decision[Issued]:
-            taken = client_id is not None and await self.shell.storage.client(client_id) is not None
-            found = [*faults, "A client with this id exists already."] if taken else faults
+            found = [*faults, *(await self._taken(client_id) if client_id is not None else ())]
             if found:
                 raise Invalid(found)
             return registered(metadata, moment, client_id=client_id, secret=secret)
 
         return await self.shell.act(self.origin, attempt)
+
+    async def _taken(self, client_id: str) -> list[str]:
+        storage = self.shell.storage
+        if await storage.client(client_id) is not None:
+            return ["A client with this id exists already."]
+        # Tokens of its own name the client in `sub`, where people are named too (RFC 9068 §5). A host's own people
+        # are not in our storage, which then need not know of any.
+        if hasattr(storage, "user") and await storage.user(client_id) is not None:
+            return ["A person has this id: nobody could tell the client's own tokens from that person's."]
+        return []
 
     async def update(self, client_id: str, metadata: ClientMetadata) -> Client:
         """Replace what is said about the client; a client that becomes public loses its secrets.
