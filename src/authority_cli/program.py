@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import click
 
+from .commands.cleanup import cleanup
 from .commands.clients import client
 from .commands.configuration import config
 from .commands.database import migrate, seed
 from .commands.demo import demo
 from .commands.keys import keys
 from .commands.people import create_admin
+from .commands.secrets import secret
 from .commands.serve import serve
+from .commands.transfer import export, import_
 from .troubles import Trouble, sentence
 
 _GROUPS = (
     ("Run", ("demo", "serve")),
     ("Set up", ("migrate", "seed", "create-admin", "config")),
-    ("Administer", ("client", "keys")),
+    ("Administer", ("client", "keys", "secret")),
+    ("Keep and move", ("cleanup", "export", "import")),
 )
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -63,5 +67,5 @@ def authority() -> None:
     """
 
 
-for _command in (demo, serve, migrate, seed, create_admin, config, client, keys):
+for _command in (demo, serve, migrate, seed, create_admin, config, client, keys, secret, cleanup, export, import_):
     authority.add_command(_command)

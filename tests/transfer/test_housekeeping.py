@@ -65,13 +65,12 @@ def visit(server: Server, action: str, who: str, client_id: str, kept: list[str]
     server.clock.wind(seconds=1)
 
 
-VISITS = st.tuples(
-    st.sampled_from((
-        "flow", "begin", "code", "deny", "refresh", "revoke", "fail", "stranger", "sign out", "credentials", "shut out",
-    )),
-    st.sampled_from(("alice", "bob")),
-    st.sampled_from(("web", "other", "spa", "poster")),
+ACTIONS = (
+    "flow", "begin", "code", "deny", "refresh", "revoke", "fail", "stranger", "sign out", "credentials", "shut out",
 )  # fmt: skip
+VISITS = st.tuples(
+    st.sampled_from(ACTIONS), st.sampled_from(("alice", "bob")), st.sampled_from(("web", "other", "spa", "poster"))
+)
 
 
 def in_memory_sizes(storage: MemoryStorage) -> dict[str, int]:
@@ -100,7 +99,7 @@ def test_any_mix_of_requests_and_time_leaves_nothing(visits, token_format):
 def test_the_visits_fill_the_tables():
     """The control: before time has passed there is something to forget in every table."""
     server, kept = make_server(access_token_format="opaque"), []
-    for action in ("flow", "begin", "code", "deny", "refresh", "fail", "sign out", "credentials", "shut out", "revoke"):
+    for action in ACTIONS:
         visit(server, action, "alice", "web", kept)
     sizes = in_memory_sizes(server.storage)
     of_records = {"Grant", "AuthorizationCode", "RefreshToken", "AccessToken", "Interaction", "Session", "AuditRecord"}

@@ -1,0 +1,198 @@
+"""`authority export` and `authority import`: clients, people and consents as lines of JSON."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import click
+from attrs import define, field
+
+from ..environment import Administration, administration
+from ..output import Output, database_option, json_option
+from ..progress import Steps, progress
+from ..resuming import Place
+from ..troubles import Trouble
+
+if TYPE_CHECKING:
+    from authority_core.admin.imports import Import, Report
+
+_WARNING = (
+    "It holds password hashes and digests of client secrets: keep it where you would keep the database, "
+    "and delete it when it has served."
+)
+
+
+@click.command("export")
+@click.argument("file", metavar="FILE|-")
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
+@database_option
+@json_option
+def export(file: str, overwrite: bool, database: str | None, as_json: bool) -> None:
+    """Write every client, account and consent to FILE, or to standard output.
+
+    Sessions, tokens, signing keys and the audit trail stay behind. FILE can be read by you alone.
+    """
+    if file == "-" and as_json:
+        raise click.UsageError("--json prints on standard output, where the export goes: name a file.")
+    output = Output(as_json)
+    with administration(database) as admin, _target(file, overwrite=overwrite) as stream:
+        counts = _exported(admin, stream)
+    line = ", ".join(f"{count} {name}" for name, count in counts.items()) + " were exported."
+    output.note(_WARNING)
+    if file == "-":
+        output.note(line)
+    else:
+        output.show({"file": file, **counts}, line)
+
+
+def _exported(admin: Administration, stream: IO[bytes]) -> dict[str, int]:
+    from authority_core.admin.exports import Export
+    from authority_core.kernel.sync import run
+
+    source = Export(admin.authority.shell.storage)
+    with progress("Exporting", "records") as steps:
+        while lines := run(source.next_lines()):
+            stream.writelines(lines)
+            count = sum(source.counts.values())
+            steps.at(count, count)
+    return source.counts
+
+
+@contextmanager
+def _target(file: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
+    """Open what an export is written to; a file has its name only when it is whole."""
+    if file == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(file)
+    if path.exists() and not overwrite:
+        raise Trouble(f"{file} exists already: name another file, or add --overwrite.")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@click.command("import")
+@click.argument("file", metavar="FILE|-")
+@click.option("--dry-run", is_flag=True, help="Write nothing; say what would happen.")
+@click.option("--update", is_flag=True, help="Replace what is there and differs.")
+@click.option("--resume", is_flag=True, help="Go on where a run that broke off had come to.")
+@database_option
+@json_option
+def import_(file: str, dry_run: bool, update: bool, resume: bool, database: str | None, as_json: bool) -> None:
+    """Read clients, accounts and consents from FILE, or from standard input.
+
+    Each line is written whole or not at all, and faulty ones are listed with all their faults. Running it again is
+    harmless: what is there already is passed over. Exit code 1 when a line was refused.
+    """
+    if resume and (file == "-" or dry_run):
+        raise click.UsageError("--resume goes with a file, and not with --dry-run.")
+
+    from authority_core.admin.imports import Import
+
+    with administration(database) as admin, _source(file) as (stream, size):
+        place = None if file == "-" or dry_run or size is None else Place(Path(file))
+        if place is not None and resume:
+            place.recall()
+            stream.seek(place.offset)
+        taker = Import(
+            admin.authority.shell,
+            frozenset(admin.authority.oauth.grants),
+            update=update,
+            dry_run=dry_run,
+            begun=place is not None and place.number > 0,
+        )
+        tally = _Tally(place)
+        with progress("Checking" if dry_run else "Importing", "lines", size) as steps:
+            tally.take(taker, stream, steps)
+    _conclude(tally, Output(as_json), dry_run=dry_run)
+
+
+@contextmanager
+def _source(file: str) -> Iterator[tuple[IO[bytes], int | None]]:
+    """Open what an import reads; give its size in bytes when it is a plain file."""
+    if file == "-":
+        yield sys.stdin.buffer, None
+        return
+    path = Path(file)
+    with path.open("rb") as stream:
+        yield stream, path.stat().st_size if path.is_file() else None
+
+
+@define(eq=False)
+class _Tally:
+    """Counts what became of the lines of one run."""
+
+    place: Place | None
+    lines: int = 0
+    counts: dict[str, dict[str, int]] = field(factory=dict)
+    total: dict[str, int] = field(factory=dict)
+
+    def take(self, taker: Import, stream: IO[bytes], steps: Steps) -> None:
+        """Import the lines of *stream* one by one; where it stops is kept, whatever stops it."""
+        from authority_core.admin.imports import NotTransferable
+        from authority_core.admin.transfer_lines import entries
+        from authority_core.kernel.sync import run
+
+        place = self.place
+        number, offset = (place.number, place.offset) if place else (0, 0)
+        try:
+            for entry in entries(stream, number, offset):
+                report = run(taker.take(entry))
+                self.lines += 1
+                if report is not None:
+                    self._note(report, steps)
+                if place is not None:
+                    place.move(entry.number, entry.end)
+                steps.at(entry.end, entry.number)
+        except NotTransferable as error:
+            raise Trouble(str(error)) from error
+        except BaseException:
+            if place is not None and place.number and place.keep():
+                steps.say(f"It stopped behind line {place.number}: run it again with --resume to go on from there.")
+            raise
+        if not self.lines and not number:
+            raise Trouble("The file is empty.")
+        if place is not None:
+            place.forget()
+
+    def _note(self, report: Report, steps: Steps) -> None:
+        of_kind = self.counts.setdefault(report.kind or "unknown", {})
+        for counts in (of_kind, self.total):
+            counts[report.outcome] = counts.get(report.outcome, 0) + 1
+        if report.faults:
+            subject = " ".join(filter(None, (report.kind, report.name)))
+            steps.say(f"line {report.number}: {subject + ': ' if subject else ''}{' '.join(report.faults)}")
+
+
+def _conclude(tally: _Tally, output: Output, *, dry_run: bool) -> None:
+    from authority_core.admin.imports import OUTCOMES
+
+    def counted(counts: dict[str, int]) -> dict[str, int]:
+        return {outcome: counts.get(outcome, 0) for outcome in OUTCOMES}
+
+    kinds = {kind: counted(counts) for kind, counts in tally.counts.items()}
+    value = {"dry_run": dry_run, "lines": tally.lines, **counted(tally.total), "kinds": kinds}
+    names = {"conflict": "in conflict"}
+    said = ", ".join(f"{count} {names.get(name, name)}" for name, count in counted(tally.total).items())
+    lines = [f"{'Nothing was written; it would be: ' if dry_run else ''}{said}."]
+    if tally.total.get("conflict"):
+        lines.append("What is in conflict is there already and was left as it is: add --update to replace it.")
+    if tally.total.get("refused"):
+        lines.append("What was refused is listed above by line: correct it and run the same command again.")
+    output.show(value, *lines)
+    if tally.total.get("refused") or tally.total.get("conflict"):
+        click.get_current_context().exit(1)
