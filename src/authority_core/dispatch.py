@@ -12,13 +12,15 @@ from .kernel.changes import StorageUnavailable
 from .kernel.ports import Busy
 from .kernel.problems import Problem, Refusal, refuse
 from .kernel.requests import HttpRequest
-from .kernel.responses import Headers, HttpResponse, error_response
+from .kernel.responses import NO_STORE, Headers, HttpResponse, error_response
 from .kernel.routes import Route
 from .kernel.show import Screen
 from .static import PREFIX, StaticFiles
 
 logger = logging.getLogger("authority")
 
+_HSTS: Headers = (("strict-transport-security", "max-age=63072000; includeSubDomains"),)
+_PLAIN: Headers = (("content-type", "text/plain; charset=UTF-8"), ("x-content-type-options", "nosniff"), *NO_STORE)
 _RETRY: Headers = (("retry-after", "5"),)
 _CORS: Headers = (
     ("access-control-allow-origin", "*"),
@@ -38,9 +40,21 @@ class Dispatch:
         self._static = static
         self._screen = screen
         self._longest = screen.settings.max_request_bytes
+        self._always = _HSTS if screen.settings.secure else ()
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer *request*; every refusal and failure becomes its specified answer."""
+        try:
+            response = await self._dispatched(request)
+        except Exception:
+            # What is left can only be a page that does not render, the error page perhaps: plain text always works.
+            logger.exception("a page failed", extra={"request_id": request.request_id})
+            response = HttpResponse(500, _PLAIN, b"The server failed.")
+        if self._always:
+            return HttpResponse(response.status, response.headers + self._always, response.body)
+        return response
+
+    async def _dispatched(self, request: HttpRequest) -> HttpResponse:
         route = self._routes.get(request.path)
         if route is None:
             if request.path.startswith(PREFIX):

@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from .pages import ErrorPage, Page, View
+from .pages import Asset, ErrorPage, Page, View
 from .ports import Pages
-from .problems import Refusal
+from .problems import ConfigurationError, Refusal
 from .requests import HttpRequest
-from .responses import NO_STORE, Headers, HttpResponse
+from .responses import NO_STORE, Headers, HttpResponse, error_response
 from .settings import Settings
 
 _CSP = (
@@ -45,7 +45,7 @@ _TEXTS: dict[str, tuple[str, str, str | None]] = {
 _REFUSED = ("This request cannot go on", None, "Go back to the application and start again.")
 
 
-def page_headers(settings: Settings, *, form_leaves: bool = False) -> Headers:
+def page_headers(*, form_leaves: bool = False) -> Headers:
     """Return the headers of every HTML answer.
 
     *form_leaves* is for pages whose form may end in a redirect to another origin: Chromium applies `form-action` to
@@ -53,7 +53,7 @@ def page_headers(settings: Settings, *, form_leaves: bool = False) -> Headers:
     on our own forms, which `no-referrer` would blank.
     """
     csp = _CSP if form_leaves else _CSP + "; form-action 'self'"
-    headers: Headers = (
+    return (
         ("content-type", "text/html; charset=UTF-8"),
         ("content-security-policy", csp),
         ("x-frame-options", "DENY"),
@@ -65,9 +65,6 @@ def page_headers(settings: Settings, *, form_leaves: bool = False) -> Headers:
         ("vary", "Cookie"),
         *NO_STORE,
     )
-    if settings.secure:
-        headers += (("strict-transport-security", "max-age=63072000; includeSubDomains"),)
-    return headers
 
 
 @frozen(eq=False)
@@ -83,7 +80,7 @@ class Screen:
     def from_settings(cls, settings: Settings, pages: Callable[[], Pages]) -> Screen:
         """Compute what all pages share, once. *pages* is asked when the first page is shown."""
         return cls(
-            settings, pages, page_headers(settings), page_headers(settings, form_leaves=True)
+            settings, pages, page_headers(), page_headers(form_leaves=True)
         )
 
     @property
@@ -119,7 +116,17 @@ class Screen:
             advice=advice,
             request_id=request.request_id,
         )
-        return self.show(request, page, status=refusal.status, headers=headers)
+        try:
+            return self.show(request, page, status=refusal.status, headers=headers)
+        except ConfigurationError:  # a server for machines needs no renderer to refuse what it does not know
+            return error_response(refusal, headers)
+
+    def asset(self, path: str) -> Asset | None:
+        """Return the static file at *path* below `/static/`; none without a renderer."""
+        try:
+            return self._pages().asset(path)
+        except ConfigurationError:
+            return None
 
     def _view(self, request: HttpRequest) -> View:
         settings = self.settings
