@@ -50,6 +50,8 @@ class _Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             request = await self._read(scope, receive)
+            if request is None:
+                return  # nobody is there any more
             head = request.method == "HEAD"
             response = await self._authority.handle(_as_get(request) if head else request)
             await _write(response, request.request_id, send, without_body=head)
@@ -58,7 +60,7 @@ class _Application:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003})
 
-    async def _read(self, scope: Scope, receive: Receive) -> HttpRequest:
+    async def _read(self, scope: Scope, receive: Receive) -> HttpRequest | None:
         headers: dict[str, str] = {}
         for raw_name, raw_value in scope["headers"]:
             name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -67,7 +69,10 @@ class _Application:
             headers[name] = value
         body = b""
         if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
-            body = await self._body(receive)
+            whole = await self._body(receive)
+            if whole is None:
+                return None
+            body = whole
         client = scope.get("client")
         return self._authority.receive(
             scope["method"],
@@ -79,13 +84,14 @@ class _Application:
             scope,
         )
 
-    async def _body(self, receive: Receive) -> bytes:
+    async def _body(self, receive: Receive) -> bytes | None:
+        """Return the body as far as it is looked at, or `None` when the client left before its end."""
         parts: list[bytes] = []
         size = 0
         while size <= self._longest:
             message = await receive()
             if message["type"] != "http.request":
-                break
+                return None  # RFC 9112 §8: half a message is none
             part = message.get("body", b"")
             parts.append(part)
             size += len(part)
@@ -111,9 +117,9 @@ class _Application:
 def _path(scope: MutableMapping[str, Any]) -> str:
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
-    if root and path.startswith(root):
+    if root and (path == root or path.startswith(root + "/")):
         path = path[len(root) :]
-    return path if path.startswith("/") else "/" + path
+    return path or "/"
 
 
 def _as_get(request: HttpRequest) -> HttpRequest:
