@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -20,6 +21,7 @@ _COLOUR = (
     "The Flask adapter needs synchronous storage, and {name} is asynchronous: use its synchronous sister, "
     "such as SqlStorage."
 )
+_LENGTH = re.compile(r"[0-9]{1,19}\Z")  # RFC 9110 §8.6; servers hand on what they were sent
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -43,25 +45,32 @@ class _Application:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = self._read(environ)
+        if request is None:  # RFC 9112 §8: half a message is none
+            start_response("400 Bad Request", [("content-length", "0"), ("connection", "close")])
+            return [b""]
         head = request.method == "HEAD"
         response = run(self._authority.handle(_as_get(request) if head else request))
         start_response(_STATUS.get(response.status, str(response.status)), _headers(response, request.request_id))
         return [b"" if head else response.body]
 
-    def _read(self, environ: WSGIEnvironment) -> HttpRequest:
+    def _read(self, environ: WSGIEnvironment) -> HttpRequest | None:
         headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name[:5] == "HTTP_"}
         if environ.get("CONTENT_TYPE"):
             headers["content-type"] = environ["CONTENT_TYPE"]
         method = environ["REQUEST_METHOD"]
         body = b"" if method in ("GET", "HEAD", "OPTIONS") else self._body(environ)
+        if body is None:
+            return None
         path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace") or "/"
         query = environ.get("QUERY_STRING", "").encode("latin-1")
         return self._authority.receive(method, path, query, headers, body, environ.get("REMOTE_ADDR") or None, environ)
 
-    def _body(self, environ: WSGIEnvironment) -> bytes:
+    def _body(self, environ: WSGIEnvironment) -> bytes | None:
+        """Return the body as far as it is looked at, or `None` when it is shorter than it was said to be."""
         stream, most = environ["wsgi.input"], self._longest + 1
         length = environ.get("CONTENT_LENGTH") or ""
-        if length.isdigit():
+        counted = _LENGTH.match(length) is not None
+        if counted:
             most = min(int(length), most)
         elif not environ.get("wsgi.input_terminated"):
             return b""
@@ -72,7 +81,7 @@ class _Application:
                 break
             parts.append(part)
             most -= len(part)
-        return b"".join(parts)
+        return None if counted and most > 0 else b"".join(parts)
 
 
 class _InPlace:
