@@ -33,7 +33,7 @@ from authority_core.kernel.changes import (
 from authority_core.testing.contract import samples as s
 from authority_core.testing.contract.atomicity import everything
 from authority_redis import AsyncRedisStorage, RedisStorage
-from support.redis_servers import RedisServer, emptied, shared
+from support.redis_servers import RedisServer, cluster, emptied, shared
 
 HOUR = 3_600_000
 
@@ -86,10 +86,10 @@ def test_a_commit_is_one_round_trip(server: RedisServer, storage: RedisStorage):
 
 
 READS = {
-    "client": lambda on: on.client("client"),
+    "client": lambda on: on.client("new"),
     "clients": lambda on: on.clients(),
     "users": lambda on: on.users(),
-    "grant": lambda on: on.grant("grant"),
+    "grant": lambda on: on.grant("new"),
     "code": lambda on: on.code(s.key_of("code", "code")),
     "refresh_token": lambda on: on.refresh_token(s.key_of("refresh", "refresh")),
     "access_token": lambda on: on.access_token(s.key_of("access", "access")),
@@ -390,17 +390,40 @@ def test_a_policy_that_evicts_is_warned_of(policy: str, caplog: pytest.LogCaptur
     assert len(warned) == (policy != "noeviction")
 
 
-def test_a_user_who_may_not_ask_is_not_told(caplog: pytest.LogCaptureFixture):
-    """A user with the rights of the how-to and without INFO is served; nothing is warned of."""
-    rights = ("+eval", "+evalsha", "+@hash", "+@string", "+@sortedset", "+@keyspace", "-@dangerous", "+time", "+pttl")
-    with running() as own, own.client() as client:
-        client.execute_command("ACL", "SETUSER", "authority", "on", ">word", "~authority:*", *rights)
-        storage = RedisStorage.from_url(own.url.replace("//", "//authority:word@"))
-        storage.commit(everything())
+def rights() -> list[str]:
+    """Return the ACL rule of the how-to."""
+    page = Path(__file__).parents[2].joinpath("docs/how-to/run-on-redis.md").read_text(encoding="utf-8")
+    return next(line for line in page.splitlines() if line.startswith("ACL SETUSER")).split()
 
-        assert storage.client("new") is not None
-        assert storage.advice() == ()
+
+@pytest.mark.parametrize("without", ["", "+info"])
+def test_the_rights_of_the_how_to_are_enough(without: str):
+    """A user with these rights is served, on any database; without INFO nothing is warned of."""
+    with running("--maxmemory-policy", "allkeys-lru") as own, own.client() as client:
+        client.execute_command(*(word for word in rights() if word != without))
+        storage = RedisStorage.from_url(own.url.replace("//", "//authority:password@").replace("/0", "/1"))
+        storage.commit(everything())
+        for read in READS.values():
+            assert read(storage)
+
+        assert len(storage.advice()) == (not without)
         storage.close()
+
+
+def test_the_rights_of_the_how_to_are_enough_in_a_cluster():
+    """So they are with the two words for a cluster."""
+    nodes = cluster()
+    rule = [word.replace("~authority:", "~{authority:}") for word in rights()]
+    for node in nodes:
+        node.flush()
+        with node.client() as client:
+            client.execute_command(*rule, "+cluster|slots", "+command")
+    hosts = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
+    storage = RedisStorage.from_url(f"redis://authority:password@{hosts}")
+    storage.commit(everything())
+
+    assert all(read(storage) for read in READS.values())
+    storage.close()
 
 
 # --- ways to connect -------------------------------------------------------------------------------------------------

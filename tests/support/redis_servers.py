@@ -36,6 +36,7 @@ class RedisServer:
             path.write_text("\n".join((*lines, sentinel, "")))
             self._command = [binary, str(path), "--sentinel"]
         self._process: subprocess.Popen[bytes] | None = None
+        atexit.register(self.stop)  # whatever happens to the test
         self.start()
 
     @property
@@ -121,9 +122,7 @@ def _value(client: redis.Redis, key: bytes) -> bytes:
 @cache
 def shared() -> RedisServer:
     """Return the one server of this process that tests share; it ends with the process."""
-    server = RedisServer()
-    atexit.register(server.stop)
-    return server
+    return RedisServer()
 
 
 def emptied() -> RedisServer:
@@ -137,8 +136,6 @@ def emptied() -> RedisServer:
 def cluster() -> tuple[RedisServer, ...]:
     """Return the three nodes of a cluster, which end with the process."""
     nodes = tuple(RedisServer("--cluster-enabled", "yes", "--cluster-port", str(free_port())) for _ in range(3))
-    for node in nodes:
-        atexit.register(node.stop)
     cli = shutil.which("redis-cli")
     addresses = [f"127.0.0.1:{node.port}" for node in nodes]
     subprocess.run(
