@@ -167,7 +167,7 @@ class Authority:
         """Tell whether *path* is one of ours, for hosts that put us beside routes of their own."""
         if path in self._paths:
             return True
-        return path.startswith(PREFIX) and self.screen.pages.asset(path[len(PREFIX) :]) is not None
+        return path.startswith(PREFIX) and self.screen.asset(path[len(PREFIX) :]) is not None
 
     async def start(self) -> None:
         """Make sure that signing keys exist, so that the first request need not wait for them."""

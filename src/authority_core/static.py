@@ -20,7 +20,7 @@ class StaticFiles:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer with the file, or 404."""
-        asset = self.screen.pages.asset(request.path.removeprefix(PREFIX))
+        asset = self.screen.asset(request.path.removeprefix(PREFIX))
         if asset is None:
             return self.screen.error(request, refuse("not_found", "There is nothing here."))
         if request.method != "GET":
