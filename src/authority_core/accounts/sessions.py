@@ -12,7 +12,7 @@ from ..kernel.identity import person
 from ..kernel.moment import Moment, expired
 from ..kernel.ports import Authentication
 from ..kernel.records import Session, User
-from ..kernel.requests import HttpRequest, cookie
+from ..kernel.requests import HttpRequest, cookie, user_agent
 from ..kernel.responses import Headers, set_cookie
 from ..kernel.settings import Settings
 from ..kernel.shell import Shell
@@ -80,7 +80,7 @@ class Sessions:
             expires_at=ends,
             remember=remember,
             ip_address=request.client_address,
-            user_agent=(request.headers.get("user-agent") or "")[:512] or None,
+            user_agent=user_agent(request),
             keep_until=ends + _KEPT,
             version=previous.version if previous and goes_on else 0,
         )

@@ -158,3 +158,12 @@ def cookie(request: HttpRequest, name: str) -> str | None:
                 return None
             found = value
     return found or None
+
+
+LONGEST_AGENT = 512
+
+
+def user_agent(request: HttpRequest) -> str | None:
+    """Return what the browser calls itself, cut short, and without NUL, which not every database can hold."""
+    agent = request.headers.get("user-agent", "")[: 2 * LONGEST_AGENT]
+    return agent.replace("\x00", "")[:LONGEST_AGENT] or None

@@ -19,7 +19,7 @@ from .events import Event
 from .moment import Moment, MomentSource, days
 from .ports import Listener, Origin, Storage
 from .records import AuditRecord
-from .requests import HttpRequest
+from .requests import HttpRequest, user_agent
 from .settings import Settings
 
 A = TypeVar("A")
@@ -117,10 +117,9 @@ class Shell:
 
 def origin_of(request: HttpRequest) -> Origin:
     """Return where *request* came from, for the audit trail."""
-    agent = request.headers.get("user-agent")
     return Origin(
         ip_address=request.client_address,
-        user_agent=agent[:512] if agent else None,
+        user_agent=user_agent(request),
         request_id=request.request_id,
     )
 

@@ -15,6 +15,8 @@ from ...kernel.shell import Shell
 from .credentials import Credentials, read_credentials, unauthenticated
 
 KIND = "client_secret"
+LONGEST_NAME = 255
+"""Characters of a client id that the audit trail takes from a request that proved nothing."""
 _NOBODY = Digest(bytes(32))
 METHODS = ("none", "client_secret_basic", "client_secret_post")
 
@@ -61,7 +63,9 @@ def verdict(client: Client | None, credentials: Credentials, now: datetime) -> s
 
 
 def _named(form: Form) -> str | None:
+    """Return the client that the request names, for the audit trail, unless nobody has such a name."""
     try:
-        return form.get("client_id")
+        name = form.get("client_id")
     except Problem:
         return None
+    return name if name is not None and len(name) <= LONGEST_NAME else None
