@@ -46,7 +46,7 @@ class _Application:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = self._read(environ)
         if request is None:  # RFC 9112 §8: half a message is none
-            start_response("400 Bad Request", [("content-length", "0"), ("connection", "close")])
+            start_response("400 Bad Request", [("content-length", "0")])
             return [b""]
         head = request.method == "HEAD"
         response = run(self._authority.handle(_as_get(request) if head else request))

@@ -1,0 +1,131 @@
+"""Hostile input at every endpoint: whatever comes, no answer is a failure of ours, and no header is broken by it."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from authority_core import HttpResponse
+
+from ..support.browser import FORM, Browser
+from ..support.relying_party import VERIFIER, RelyingParty, basic, challenge_of
+from ..support.server import CALLBACK, Server, make_server, secret_of
+from ..support.transports import TRANSPORTS, Transport
+
+EXAMPLES = int(os.environ.get("AUTHORITY_FUZZ", "60"))
+PATHS = (
+    "/", "/token", "/authorize", "/consent", "/authorize/decision", "/userinfo", "/oauth2/userinfo",
+    "/token/introspect", "/oauth/introspect", "/token/revoke", "/oauth/revoke", "/.well-known/jwks.json",
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-authorization-server", "/health", "/health/ready", "/signin", "/signout", "/signed-out",
+    "/profile", "/static/app.js", "/static/../x", "/nothing",
+)  # fmt: skip
+NAMES = (
+    "grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_secret", "refresh_token", "scope",
+    "resource", "token", "token_type_hint", "access_token", "response_type", "response_mode", "state", "nonce",
+    "prompt",
+    "max_age", "id_token_hint", "login_hint", "request", "request_uri", "code_challenge", "code_challenge_method",
+    "transaction", "csrf_token", "consent_action", "username", "email", "password", "remember", "audience",
+    "client_assertion", "client_assertion_type", "display", "ui_locales", "acr_values", "claims",
+)  # fmt: skip
+
+
+@cache
+def _world() -> tuple[Server, dict[str, str], Browser]:
+    server = make_server()
+    browser = server.browser()
+    tokens = RelyingParty(server).tokens(browser=browser, scope="openid profile email offline_access")
+    return server, tokens, browser
+
+
+def _known() -> list[str]:
+    _, tokens, _ = _world()
+    id_token = tokens["id_token"]
+    return [
+        tokens["access_token"], tokens["refresh_token"], id_token, id_token[:-3], id_token.replace(".", "..", 1),
+        "web", "spa", "native", "service", "other", "api", "poster", secret_of("web"), CALLBACK, "authorization_code",
+        "refresh_token", "client_credentials", "password", "openid", "openid profile", "read write", "code", "none",
+        "login", "consent", "select_account", "none login", "0", "9999999999", "-1", "1e3", "S256", "plain",
+        challenge_of(VERIFIER), VERIFIER, "approve", "deny", "alice", "alice@example.com", "Correct-Horse-1", "query",
+        "fragment", "https://api.example", "http://[::1", "https://api.example#x", "a.b.c", "..",
+        "eyJhbGciOiJub25lIn0..",
+        "x" * 5000, "%00", "\r\nSet-Cookie: a=b", "\u202e", "ﬀ", "\U0001f600", "</script>", "{{7*7}}", "' OR 1=1--",
+    ]  # fmt: skip
+
+
+@cache
+def _values() -> st.SearchStrategy[str]:
+    return st.one_of(st.sampled_from(_known()), st.text(max_size=40))
+
+
+def _escaped(text: str) -> bytes:
+    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogatepass")).encode()
+
+
+def _form() -> st.SearchStrategy[bytes]:
+    pair = st.tuples(st.one_of(st.sampled_from(NAMES), st.text(max_size=8)), st.deferred(lambda: _values()))
+    pairs = st.lists(pair, max_size=9).map(
+        lambda found: b"&".join(_escaped(name) + b"=" + _escaped(value) for name, value in found)
+    )
+    return st.one_of(pairs, pairs, st.binary(max_size=60))
+
+
+def _header_text() -> st.SearchStrategy[str]:
+    return st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=60)
+
+
+def _headers() -> st.SearchStrategy[list[tuple[str, str]]]:
+    bearer = st.deferred(lambda: _values()).map(lambda text: "Bearer " + text.encode("ascii", "ignore").decode())
+    right = st.sampled_from([basic(name)["authorization"] for name in ("web", "other", "service", "api", "nobody")])
+    authorization = st.tuples(st.just("authorization"), st.one_of(right, right, bearer, _header_text()))
+    name = st.sampled_from(
+        ("cookie", "origin", "referer", "sec-fetch-site", "content-type", "user-agent", "x-forwarded-for",
+         "x-request-id",
+         "if-none-match", "host", "accept", "content-length-x")
+    )  # fmt: skip
+    known = st.sampled_from(("http://localhost:4000", "null", FORM, FORM + "; charset=utf-8", "same-origin", "*", "::1"))
+    return st.lists(st.one_of(authorization, st.tuples(name, st.one_of(known, _header_text()))), max_size=5)
+
+
+def _sound(answer: HttpResponse, ours: Transport) -> None:
+    assert answer.status < 500, (ours.name, answer.status, answer.body[:300])
+    names = [name for name, _ in answer.headers]
+    for once in ("location", "content-type", "cache-control", "www-authenticate"):
+        assert names.count(once) <= 1
+    for name, value in answer.headers:
+        assert "\r" not in value
+        assert "\n" not in value
+        value.encode("ascii" if name == "location" else "latin-1")
+    if answer.status == 200 and b"csrf_token" in answer.body:
+        assert answer.header("cache-control") == "no-store"
+
+
+@pytest.mark.parametrize("kind", TRANSPORTS, ids=lambda one: one.name)
+def test_no_input_makes_the_server_fail(kind: type) -> None:
+    """Any path, query, headers and body in any mixture: below 500, each header once and in one line."""
+    server, _, browser = _world()
+    transport = kind(server.authority)
+    signed_in = ("cookie", "; ".join(f"{name}={value}" for name, value in browser.cookies.items()))
+
+    @settings(
+        max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    @given(
+        method=st.sampled_from(("GET", "POST", "POST", "HEAD", "OPTIONS", "PUT", "get", "PATCH")),
+        path=st.one_of(st.sampled_from(PATHS), st.sampled_from(PATHS), st.text(max_size=12).map(_path)),
+        query=_form(), body=_form(), headers=_headers(), typed=st.booleans(), known=st.booleans(),
+    )  # fmt: skip
+    def attack(method, path, query, body, headers, typed, known):  # type: ignore[no-untyped-def]  # Hypothesis calls it
+        target = path + ("?" + query.decode("latin-1") if query and method != "POST" else "")
+        extra = ([("content-type", FORM)] if typed else []) + ([signed_in] if known else [])
+        _sound(transport.send(method, target, (*headers, *extra), body), transport)
+
+    attack()
+
+
+def _path(text: str) -> str:
+    return "/" + _escaped(text).decode()
