@@ -9,8 +9,11 @@ Names are loaded when asked for: an application of one colour never imports the 
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from typing import TYPE_CHECKING
+
+if importlib.util.find_spec("redis") is None:
+    raise ImportError("authority_redis needs redis-py: pip install 'authority-idp[redis]'")
 
 if TYPE_CHECKING:
     from .aio import AsyncRedisStorage as AsyncRedisStorage
@@ -31,12 +34,7 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        home = importlib.import_module(f"{__name__}.{_HOMES[name]}")
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "redis":
-            raise
-        raise ImportError("authority_redis needs redis-py: pip install 'authority-idp[redis]'") from error
+    home = importlib.import_module(f"{__name__}.{_HOMES[name]}")
     value: object = getattr(home, name)
     globals()[name] = value
     return value
