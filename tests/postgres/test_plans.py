@@ -1,7 +1,7 @@
 """Every statement of a request is served by an index, however many rows there are.
 
-A million rows in the tables that grow with use (grants, tokens, marks, audit); 100,000 in those that grow with people
-and clients, or are forgotten within the hour. Signing keys are a handful, and read as a whole on purpose.
+A million rows in the tables that a token request joins (grants, refresh tokens, marks); 100,000 in the others, whose
+statements are no different. Signing keys are read as a whole on purpose: there is a handful of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from authority_sql.statements import Statements, statements_for
 from support.postgres import private
 
 MANY, SOME = 1_000_000, 100_000
-GROWING = {"grants", "refresh_tokens", "access_tokens", "spent_keys", "audit_logs"}
+GROWING = {"grants", "refresh_tokens", "spent_keys"}
 WHOLE = {"signing_keys"}
 """Reads of everything there is."""
 

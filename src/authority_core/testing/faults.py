@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from functools import wraps
 from typing import Any, Literal, assert_never
 
 from attrs import frozen
@@ -126,6 +127,7 @@ class Faulty:
                 assert_never(fault)
 
     def _called(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(method)
         def call(*arguments: Any, **options: Any) -> Any:
             fault, when = self._due(name)
             if isinstance(fault, Delay):
@@ -141,6 +143,7 @@ class Faulty:
         return call
 
     def _awaited(self, name: str, method: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+        @wraps(method)
         async def call(*arguments: Any, **options: Any) -> Any:
             fault, when = self._due(name)
             if isinstance(fault, Delay):

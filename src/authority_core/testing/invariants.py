@@ -13,7 +13,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter as Tally
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -37,6 +37,7 @@ from ..kernel.records import (
 from .memory import MemoryStorage
 
 R = TypeVar("R")
+MUTABLE = (Client, Consent, SigningKey, User, Session)
 
 
 class InvariantBroken(AssertionError):
@@ -253,7 +254,7 @@ def _numbers(kept: Contents, found: Contents) -> Iterator[str]:
     """Counters count, and every mutable record was written through `Replace`."""
     yield from ("a counter is not positive" for counter in found.counters.values() if counter.value <= 0)
     for record in found.records:
-        if isinstance(record, Client | Consent | SigningKey | User | Session) and record.version < 1:
+        if isinstance(record, MUTABLE) and record.version < 1:
             yield f"a {type(record).__name__} has the version {record.version}"
     pairs = [(consent.subject, consent.client_id) for consent in found.all(Consent)]
     if len(set(pairs)) < len(pairs):
@@ -268,13 +269,21 @@ def _grants(found: Contents) -> dict[str, Grant]:
     return {grant.grant_id: grant for grant in found.all(Grant)}
 
 
-def differences(before: Contents, after: Contents, ignore: Iterable[type] = (AuditRecord,)) -> dict[str, int]:
-    """Return how many records and marks of each kind *after* has more than *before*; kinds that agree are left out."""
-    left_out = tuple(ignore)
-    counts: list[Tally[str]] = []
-    for one in (before, after):
-        tally = Tally(type(record).__name__ for record in one.records if not isinstance(record, left_out))
-        tally.update({"spent": len(one.spent), "revoked": len(one.revoked), "cut_off": len(one.cut_off)})
-        counts.append(tally)
-    old, new = counts
+def differences(before: Contents, after: Contents) -> dict[str, int]:
+    """Return what *after* has more than *before*, by kind: records, writes of mutable ones, marks and counts.
+
+    Kinds that agree are left out, so two equal states give `{}`.
+    """
+    old, new = _tally(before), _tally(after)
     return {name: new[name] - old[name] for name in sorted(set(old) | set(new)) if new[name] != old[name]}
+
+
+def _tally(found: Contents) -> Tally[str]:
+    tally = Tally({"spent": len(found.spent), "revoked": len(found.revoked), "cut_off": len(found.cut_off)})
+    tally["counted"] = sum(counter.value for counter in found.counters.values())
+    for record in found.records:
+        kind = type(record).__name__
+        tally[kind] += 1
+        if isinstance(record, MUTABLE):
+            tally[f"{kind} writes"] += record.version
+    return tally

@@ -1,0 +1,173 @@
+"""Storage may fail, or the process die, at any call of any flow: nothing is half done, and a retry gets one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+from attrs import frozen
+
+from authority_core.kernel.records import AuthorizationCode
+from authority_core.testing.faults import Fail, Fault, Kill, Killed, When
+from authority_core.testing.invariants import Contents, check, contents, differences
+from authority_core.testing.memory import MemoryStorage
+from faults.flows import FLOWS, UNAVAILABLE, Flow, Request, code_redemption
+from faults.house import STORAGES, House, memory, memory_async, sqlite, sqlite_async
+from support.relying_party import json_of
+
+KILLED = "killed"
+FAULTS: tuple[tuple[Fault, When], ...] = ((Fail(), "before"), (Fail(), "after"), (Kill(), "before"), (Kill(), "after"))
+FORMATS = ("jwt", "opaque")
+
+Build = Callable[..., AbstractContextManager[House]]
+
+
+@frozen
+class Undisturbed:
+    """What a flow does when nothing fails: the storage calls, and what is stored afterwards."""
+
+    calls: list[str]
+    stored: dict[str, int]
+
+
+def undisturbed(flow: Flow, build: Build, token_format: str) -> Undisturbed:
+    """Play *flow* without a fault, twice: the control of everything below."""
+    with build(access_token_format=token_format) as house:
+        request = flow.prepare(house)
+        house.forget_keys()
+        before = house.contents()
+        house.faulty.disarm()
+
+        assert request() == flow.answer
+        calls = list(house.faulty.calls)
+        after = house.contents()
+        assert calls.count("commit") == flow.commits
+        check(after, audited=True)
+        assert request() == flow.again
+        return Undisturbed(calls, differences(before, after))
+
+
+def struck(request: Request) -> str:
+    """Return the word of the answer, or that the process died."""
+    try:
+        return request()
+    except Killed:
+        return KILLED
+
+
+def play(flow: Flow, build: Build, token_format: str, control: Undisturbed, at: int, fault: Fault, when: When) -> None:
+    """Let *fault* strike the call number *at* of *flow*, and look at what is left, and at the retry."""
+    with build(access_token_format=token_format) as house:
+        request = flow.prepare(house)
+        house.forget_keys()
+        before = house.contents()
+        house.faulty.arm(fault, at=at, when=when)
+        answer = struck(request)
+        struck_at, done = house.faulty.struck, house.faulty.calls[:at].count("commit")
+        house.faulty.disarm()
+        after = house.contents()
+        where = f"{flow.name}: {fault} {when} call {at} ({struck_at})"
+
+        assert answer == (KILLED if isinstance(fault, Kill) else UNAVAILABLE), where
+        assert struck_at == control.calls[at - 1], where
+        # Nothing is half done: each commit happened as a whole or not at all.
+        done -= struck_at == "commit" and when == "before"
+        stored = {} if done == 0 else control.stored if done == flow.commits else flow.between
+        assert differences(before, after) == stored, where
+        check(after, audited=True)
+        # The very same request again gets one defined answer, and so does the whole flow from its beginning.
+        assert request() == (flow.again if done and done == flow.commits else flow.answer), where
+        assert flow.prepare(house)() == flow.answer, where
+        check(house.contents(), audited=True)
+        one_grant_a_code(house.contents())
+
+
+def one_grant_a_code(found: Contents) -> None:
+    codes = [code.grant.grant_id for code in found.all(AuthorizationCode)]
+
+    assert len(set(codes)) == len(codes)
+
+
+def cases(*storages: Build) -> list[object]:
+    return [pytest.param(build, flow, id=f"{flow.name}-{build.__name__}") for build in storages for flow in FLOWS]
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
+def test_no_fault_at_any_call_leaves_anything_half_done(flow: Flow) -> None:
+    """An error or death before or after every storage call: 503 or dead, all or nothing, one answer to a retry."""
+    control = undisturbed(flow, memory, "jwt")
+    for at in range(1, len(control.calls) + 1):
+        for fault, when in FAULTS:
+            play(flow, memory, "jwt", control, at, fault, when)
+
+
+@pytest.mark.parametrize(("build", "flow"), cases(memory_async, sqlite, sqlite_async))
+def test_a_lost_acknowledgement_in_either_colour(build: Build, flow: Flow) -> None:
+    """The last call of every flow, where the answer to its commit gets lost, in both colours and on SQLite."""
+    control = undisturbed(flow, build, "opaque")
+    for when in ("before", "after"):
+        play(flow, build, "opaque", control, len(control.calls), Fail(), when)
+
+
+@pytest.mark.parametrize("build", STORAGES, ids=lambda build: build.__name__)
+def test_a_refresh_whose_answer_was_lost_goes_on(build: Build) -> None:
+    """The client repeats the refresh and gets the successor that was stored; the chain never forks."""
+    with build() as house:
+        party = house.party()
+        token = party.tokens()["refresh_token"]
+        house.faulty.disarm()
+        party.refresh(token)
+        at = len(house.faulty.calls)
+        token = party.tokens()["refresh_token"]
+        house.faulty.arm(Fail(), at=at, when="after")
+
+        assert party.refresh(token).status == 503
+        successor = json_of(party.refresh(token))["refresh_token"]
+        assert json_of(party.refresh(token))["refresh_token"] == successor
+        assert json_of(party.refresh(successor))["refresh_token"] != successor
+        check(house.contents(), audited=True)
+
+
+@pytest.mark.parametrize("build", STORAGES, ids=lambda build: build.__name__)
+def test_the_tokens_of_a_lost_answer_were_nobodys(build: Build) -> None:
+    """A code whose redemption was committed and not acknowledged gives nothing more, however often it is tried."""
+    with build() as house:
+        request = code_redemption(house)
+        house.forget_keys()
+        house.faulty.disarm()
+        request()
+        at = len(house.faulty.calls)
+        request = code_redemption(house)
+        house.forget_keys()
+        before = house.contents()
+        house.faulty.arm(Fail(), at=at, when="after")
+
+        assert request() == UNAVAILABLE
+        assert {request() for _ in range(5)} == {"invalid_grant"}
+        stored = differences(before, house.contents())
+        assert (stored["Grant"], stored["RefreshToken"], stored.get("revoked")) == (1, 1, None)
+        check(house.contents(), audited=True)
+
+
+def test_keys_are_made_once_whatever_fails() -> None:
+    """The first start of a server may fail or die at any call; the next one ends with one active key an algorithm."""
+    from authority_core import Authority
+    from authority_core.kernel.changes import StorageUnavailable
+    from authority_core.kernel.sync import run
+    from authority_core.testing.faults import Faulty
+    from support.server import make_settings
+
+    for fault, when in FAULTS:
+        for at in range(1, 5):
+            storage = MemoryStorage()
+            faulty = Faulty(storage)
+            faulty.arm(fault, at=at, when=when)
+            with pytest.raises((StorageUnavailable, Killed)):
+                run(Authority(make_settings(jwt_algorithm="EdDSA"), faulty).start())
+            faulty.disarm()
+            check(contents(storage))
+            run(Authority(make_settings(jwt_algorithm="EdDSA"), faulty).start())
+
+            assert sorted(key.alg for key in storage.signing_keys()) == ["ES256", "EdDSA", "RS256"]
+            check(contents(storage))
