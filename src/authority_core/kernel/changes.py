@@ -14,6 +14,7 @@ from attrs import field, frozen
 from .encoding import Digest
 from .events import Event
 from .records import Insertable, Mutable
+from .values import transient
 
 A = TypeVar("A", covariant=True)
 
@@ -26,14 +27,14 @@ class StorageUnavailable(Exception):
     """Storage cannot be reached or answered wrongly: nothing is known to be written; the request ends with 503."""
 
 
-@frozen
+@transient
 class Put:
     """Insert a record. Its key must be new; a key that exists is a `Conflict`."""
 
     record: Insertable
 
 
-@frozen
+@transient
 class Spend:
     """Use up *key*: of all commits that ever spend it, exactly one succeeds; every other is a `Conflict`.
 
@@ -114,7 +115,7 @@ def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
     return tuple(sorted(changes, key=lambda change: _ORDER[type(change)]))
 
 
-@frozen
+@transient
 class Decision(Generic[A]):
     """What to answer, what to change, what to report. A refusal is an answer too, and may carry changes."""
 

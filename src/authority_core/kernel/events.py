@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from attrs import frozen
+from .values import transient
 
 Severity = Literal["info", "notice", "warning", "error"]
 AuditLevel = Literal["all", "important", "errors"]
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class Event:
     """What all events share; *reason* is for the operator and never reaches the client."""
 
@@ -29,7 +29,7 @@ class Event:
     reason: str | None = None
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class TokenIssued(Event):
     """The token endpoint answered with tokens."""
 
@@ -41,7 +41,7 @@ class TokenIssued(Event):
     """Whether this was a repeat within the reuse interval."""
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class TokenRefused(Event):
     """The token endpoint refused a grant."""
 
@@ -52,7 +52,7 @@ class TokenRefused(Event):
     grant_type: str | None = None
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class CodeReplayed(Event):
     """A used authorization code came again."""
 
@@ -62,7 +62,7 @@ class CodeReplayed(Event):
     revoked: bool
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class RefreshReplayed(Event):
     """A used refresh token came again outside the interval; its grant is revoked."""
 
@@ -71,7 +71,7 @@ class RefreshReplayed(Event):
     level = "errors"
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class TokenRevoked(Event):
     """A client gave a token back (RFC 7009), or the server ended a grant."""
 
@@ -79,7 +79,7 @@ class TokenRevoked(Event):
     level = "important"
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class ClientAuthenticationFailed(Event):
     """`invalid_client`."""
 
@@ -88,7 +88,7 @@ class ClientAuthenticationFailed(Event):
     level = "errors"
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class CodeIssued(Event):
     """The authorization endpoint answered with a code."""
 
@@ -96,7 +96,7 @@ class CodeIssued(Event):
     scope: str
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class AuthorizationRefused(Event):
     """The authorization endpoint refused a request."""
 
@@ -106,7 +106,7 @@ class AuthorizationRefused(Event):
     error: str
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class AuthorizationGranted(Event):
     """A person approved a client."""
 
@@ -116,7 +116,7 @@ class AuthorizationGranted(Event):
     remembered: bool
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class AuthorizationDenied(Event):
     """A person denied a client."""
 
@@ -124,7 +124,7 @@ class AuthorizationDenied(Event):
     level = "important"
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class UserSignedIn(Event):
     """Sign-in complete."""
 
@@ -132,7 +132,7 @@ class UserSignedIn(Event):
     method: str
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class SignInFailed(Event):
     """Wrong credentials; *identifier* is a keyed hash of what was typed."""
 
@@ -142,7 +142,7 @@ class SignInFailed(Event):
     identifier: str
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class SignedOut(Event):
     """A person signed out."""
 
@@ -150,14 +150,14 @@ class SignedOut(Event):
     everywhere: bool = False
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class SessionCreated(Event):
     """A new session."""
 
     name = "session.created"
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class SessionRevoked(Event):
     """A session was ended before its time."""
 
@@ -165,7 +165,7 @@ class SessionRevoked(Event):
     level = "important"
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class UserCreated(Event):
     """A new account."""
 
@@ -174,7 +174,7 @@ class UserCreated(Event):
     role: str
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class UserChanged(Event):
     """An account was changed; *fields* names what, not the values."""
 
@@ -183,7 +183,7 @@ class UserChanged(Event):
     fields: str
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class ClientCreated(Event):
     """A new client."""
 
@@ -191,7 +191,7 @@ class ClientCreated(Event):
     level = "important"
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class ClientChanged(Event):
     """A client was changed; *fields* names what, not the values."""
 
@@ -200,7 +200,7 @@ class ClientChanged(Event):
     fields: str
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class ClientDeleted(Event):
     """A client was deleted."""
 
@@ -208,7 +208,7 @@ class ClientDeleted(Event):
     level = "important"
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class ClientSecretRotated(Event):
     """A client got a new secret; older ones end at the end of the overlap."""
 
@@ -217,7 +217,7 @@ class ClientSecretRotated(Event):
     secret_id: str
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class KeyCreated(Event):
     """A signing key was made."""
 
@@ -227,7 +227,7 @@ class KeyCreated(Event):
     alg: str
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class KeyActivated(Event):
     """A signing key began to sign."""
 
@@ -237,7 +237,7 @@ class KeyActivated(Event):
     alg: str
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class KeyRetired(Event):
     """A signing key stopped signing and only verifies."""
 
@@ -247,7 +247,7 @@ class KeyRetired(Event):
     alg: str
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class KeyCompromised(Event):
     """A signing key was taken out at once; its tokens are dead."""
 

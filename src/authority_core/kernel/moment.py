@@ -11,15 +11,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 
-from attrs import field, frozen
+from attrs import field
 
 from .encoding import base64url
+from .values import transient
 
 MomentSource = Callable[[], "Moment"]
 """Draws the moment of one attempt; `system_moment` in production, a hand-wound clock in tests."""
 
 
-@frozen
+@transient
 class Moment:
     """An instant and the chance that belongs to it.
 

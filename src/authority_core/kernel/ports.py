@@ -32,6 +32,7 @@ from .records import (
     User,
 )
 from .requests import HttpRequest
+from .values import transient
 
 T = TypeVar("T")
 
@@ -272,7 +273,7 @@ class Busy(Exception):
     """Too much slow work is waiting; the request ends with 503 and `Retry-After`."""
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class Origin:
     """Where a request came from, for the audit trail."""
 

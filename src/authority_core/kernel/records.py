@@ -14,6 +14,7 @@ from typing import Generic, Literal, TypeVar
 from attrs import field, frozen
 
 from .encoding import Digest
+from .values import transient
 
 R = TypeVar("R")
 
@@ -181,7 +182,7 @@ class Spent:
     salt: bytes = field(default=b"", repr=False)
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class Stored(Generic[R]):
     """All that a decision may ask of a single-use or revocable record, in one read."""
 
@@ -271,7 +272,7 @@ class Counter:
 # --- audit -----------------------------------------------------------------------------------------------------------
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class AuditRecord:
     """One line of the audit trail; holds no password, token, secret or code."""
 

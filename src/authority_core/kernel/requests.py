@@ -10,15 +10,16 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote_to_bytes
 
-from attrs import field, frozen
+from attrs import field
 
 from .problems import Problem
+from .values import transient
 
 MAX_FIELDS = 100
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class HttpRequest:
     """One request. Header names are lower case; repeated headers are joined by `, ` (cookies by `; `).
 

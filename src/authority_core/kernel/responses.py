@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import field, frozen
+from attrs import field
 
 from .encoding import encode_json
 from .problems import Refusal
+from .values import transient
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -16,7 +17,7 @@ _JSON: Headers = (("content-type", "application/json;charset=UTF-8"), ("x-conten
 _JSON_NO_STORE: Headers = _JSON + NO_STORE
 
 
-@frozen
+@transient
 class HttpResponse:
     """One answer: *status*, headers as pairs with lower-case names, *body*."""
 

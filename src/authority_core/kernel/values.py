@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import attrs
 
 from .encoding import equal
+
+__all__ = ["Secret", "join_words", "split_words", "transient"]
+
+if TYPE_CHECKING:
+    from attrs import frozen as transient
+else:
+
+    def transient(*classes: type, **options: Any) -> Any:
+        """Make a class that is `attrs.frozen` to type checkers, and merely never changed at run time.
+
+        For values that live for one request and are made on the hot path: enforcing what the checkers have proved
+        would double the price of making one. Records stay frozen, but for the audit's: each request makes one.
+        """
+        if options.get("eq", True):
+            options["unsafe_hash"] = True
+        return attrs.define(*classes, **options)
 
 
 class Secret:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import binascii
 from typing import Literal
 
-from attrs import field, frozen
+from attrs import field
 
 from ...kernel.problems import Problem
 from ...kernel.requests import Form, HttpRequest, decode_component
+from ...kernel.values import transient
 
 BASIC_CHALLENGE = (("www-authenticate", 'Basic realm="authority", charset="UTF-8"'),)
 LONGEST = 1024
 
 
-@frozen
+@transient
 class Credentials:
     """Who the client says it is, by which *method*, with which secret."""
 

@@ -144,9 +144,10 @@ class AuthorizeEndpoint:
         wing = self.authorization
         shell = wing.oauth.shell
         back = await wing.proved(form)
-        authentication = await wing.sign_in.current(request)
 
         async def attempt(moment: Moment) -> Answered:
+            # Asked after the moment is drawn: whoever is cut off later ends what this moment brings forth.
+            authentication = await wing.sign_in.current(request)
             try:
                 typed = parse_request(form, back, shell.settings)
                 facts = await wing.facts(typed, authentication, None)
@@ -167,9 +168,9 @@ class AuthorizeEndpoint:
 
     async def _resume(self, request: HttpRequest, transaction: str) -> HttpResponse:
         wing = self.authorization
-        authentication = await wing.sign_in.current(request)
 
         async def attempt(moment: Moment) -> Answered:
+            authentication = await wing.sign_in.current(request)
             under_way, typed = await resumed(wing, request, transaction, moment)
             step = next_step(typed, await wing.facts(typed, authentication, under_way), moment)
             done = (Spend(under_way.key, moment.now, under_way.keep_until),)

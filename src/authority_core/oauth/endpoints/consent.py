@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
 
-from ...kernel.browser import FIELD
+from ...kernel.browser import FIELD, csrf_failed
 from ...kernel.changes import Change, Decision, Replace, Spend
 from ...kernel.events import AuthorizationDenied, AuthorizationGranted
 from ...kernel.moment import Moment
@@ -71,15 +71,18 @@ class DecisionEndpoint:
         wing = self.authorization
         form = parse_body(request)
         form.refuse_repeats()
-        authentication = await wing.sign_in.current(request)
-        if authentication is None:
+        shown_to = await wing.sign_in.current(request)
+        if shown_to is None:
             raise Problem("csrf_failed", "The form has expired.", reason="nobody is signed in any more")
-        wing.browsers.check_form(request, form, session_of(authentication))
+        wing.browsers.check_form(request, form, session_of(shown_to))
         transaction, action = form.require("transaction"), form.get("consent_action")
         if action not in ("approve", "deny"):
             raise Problem("invalid_request", "The form says neither approve nor deny.")
 
         async def attempt(moment: Moment) -> Answered:
+            authentication = await wing.sign_in.current(request)
+            if authentication is None or session_of(authentication) != session_of(shown_to):
+                raise csrf_failed("signed out meanwhile")
             under_way, typed = await resumed(wing, request, transaction, moment)
             done = Spend(under_way.key, moment.now, under_way.keep_until)
             facts = await wing.facts(typed, authentication, under_way)

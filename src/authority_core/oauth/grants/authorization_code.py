@@ -14,7 +14,7 @@ from ...kernel.problems import Problem, refuse
 from ...kernel.records import AuthorizationCode, Client, Grant, Stored
 from ...kernel.requests import Form
 from ...kernel.settings import Settings
-from ...kernel.values import join_words
+from ...kernel.values import join_words, transient
 from ..checks.pkce import proves
 from ..checks.resource import narrowed_audience
 from ..mint.access import mint_access_token
@@ -30,7 +30,7 @@ Facts = Stored[AuthorizationCode] | None
 _REFUSED = refuse("invalid_grant", "The code is wrong, expired, used, or not this client's.")
 
 
-@frozen
+@transient
 class CodeRequest:
     """A client's attempt to redeem a code."""
 

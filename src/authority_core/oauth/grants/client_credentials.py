@@ -11,7 +11,7 @@ from ...kernel.problems import Problem, refuse
 from ...kernel.records import Client
 from ...kernel.requests import Form
 from ...kernel.settings import Settings
-from ...kernel.values import join_words
+from ...kernel.values import join_words, transient
 from ..checks.resource import allowed_audience
 from ..checks.scope import parse_scope
 from ..mint.access import mint_access_token
@@ -22,7 +22,7 @@ USER_SCOPES = frozenset({"openid", "offline_access"})
 """Scopes that speak of a person, and there is none here."""
 
 
-@frozen
+@transient
 class ClientCredentialsRequest:
     """A request of a client for itself."""
 

@@ -18,7 +18,7 @@ from ...kernel.problems import Problem, refuse
 from ...kernel.records import Client, Grant, RefreshToken, Spent, Stored
 from ...kernel.requests import Form
 from ...kernel.settings import Settings
-from ...kernel.values import join_words
+from ...kernel.values import join_words, transient
 from ..checks.lifetime import over
 from ..checks.resource import narrowed_audience
 from ..checks.scope import narrowed_scope, parse_scope
@@ -31,7 +31,7 @@ from .base import Outcome, Reads
 _REFUSED = refuse("invalid_grant", "The refresh token is wrong, expired, used, or not this client's.")
 
 
-@frozen
+@transient
 class RefreshRequest:
     """A client's attempt to refresh."""
 
@@ -41,7 +41,7 @@ class RefreshRequest:
     resource: tuple[str, ...]
 
 
-@frozen
+@transient
 class RefreshFacts:
     """The token, its grant and mark; and whether its successor was used, when it has one."""
 

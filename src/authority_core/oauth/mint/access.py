@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from attrs import field, frozen
+from attrs import field
 
 from ...kernel.changes import Change, Put
 from ...kernel.encoding import Digest, Json, digest
 from ...kernel.moment import Moment, seconds
 from ...kernel.records import AccessToken, Client, Grant
 from ...kernel.settings import Settings
-from ...kernel.values import join_words
+from ...kernel.values import join_words, transient
 from .unsigned import Unsigned
 
 KIND = "access_token"
@@ -22,7 +22,7 @@ GRACE = timedelta(days=1)
 """How long an ended token's record is kept, to answer for it."""
 
 
-@frozen
+@transient
 class MintedAccess:
     """An access token on its way out: signed later or opaque now, with what must be stored for it."""
 

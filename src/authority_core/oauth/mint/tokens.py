@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import field
 
 from ...kernel.encoding import Json
 from ...kernel.ports import Signer
-from ...kernel.values import join_words
+from ...kernel.values import join_words, transient
 from .access import MintedAccess
 from .id_token import at_hash
 from .unsigned import Unsigned
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class Tokens:
     """What the token endpoint will answer, before signing. A custom grant returns one too."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import field
 
 from ...kernel.encoding import Json
+from ...kernel.values import transient
 
 
-@frozen
+@transient
 class Unsigned:
     """Claims to be signed with the active key for *algorithm*, under the media type *typ*."""
 
