@@ -49,7 +49,7 @@ def test_import_and_export_are_a_round_trip(terminal, file, tmp_path):
     done = terminal("export", str(first))
     copy = another(terminal, tmp_path)
 
-    assert (done.exit_code, done.stdout) == (0, "1 clients, 1 users, 1 consents were exported.\n")
+    assert (done.exit_code, done.stdout) == (0, "Exported 1 client, 1 user, 1 consent.\n")
     assert "password hashes" in done.stderr
     assert stat.S_IMODE(first.stat().st_mode) == 0o600
     assert copy.json("import", str(first))["created"] == 3

@@ -15,7 +15,7 @@ from ..progress import progress
 @database_option
 @json_option
 def cleanup(batch: int, limit: int | None, database: str | None, as_json: bool) -> None:
-    """Delete what has ended: codes, tokens, sessions, marks and the audit trail past its time.
+    """Delete what has ended, such as codes, tokens and old audit lines.
 
     It deletes in small transactions and holds nobody up. Nothing depends on it but the size of the database: run it
     every hour or every day.

@@ -33,21 +33,25 @@ _WARNING = (
 @database_option
 @json_option
 def export(file: str, overwrite: bool, database: str | None, as_json: bool) -> None:
-    """Write every client, account and consent to FILE, or to standard output.
+    """Write every client, account and consent to a file.
 
-    Sessions, tokens, signing keys and the audit trail stay behind. FILE can be read by you alone.
+    A dash is standard output. Sessions, tokens, signing keys and the audit trail stay behind. FILE can be read by you alone.
     """
     if file == "-" and as_json:
         raise click.UsageError("--json prints on standard output, where the export goes: name a file.")
     output = Output(as_json)
     with administration(database) as admin, _target(file, overwrite=overwrite) as stream:
         counts = _exported(admin, stream)
-    line = ", ".join(f"{count} {name}" for name, count in counts.items()) + " were exported."
+    line = "Exported " + ", ".join(_counted(count, name) for name, count in counts.items()) + "."
     output.note(_WARNING)
     if file == "-":
         output.note(line)
     else:
         output.show({"file": file, **counts}, line)
+
+
+def _counted(count: int, names: str) -> str:
+    return f"{count} {names.removesuffix('s') if count == 1 else names}"
 
 
 def _exported(admin: Administration, stream: IO[bytes]) -> dict[str, int]:
@@ -93,9 +97,9 @@ def _target(file: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
 @database_option
 @json_option
 def import_(file: str, dry_run: bool, update: bool, resume: bool, database: str | None, as_json: bool) -> None:
-    """Read clients, accounts and consents from FILE, or from standard input.
+    """Read clients, accounts and consents from a file.
 
-    Each line is written whole or not at all, and faulty ones are listed with all their faults. Running it again is
+    A dash is standard input. Each line is written whole or not at all, and faulty ones are listed with all their faults. Running it again is
     harmless: what is there already is passed over. Exit code 1 when a line was refused.
     """
     if resume and (file == "-" or dry_run):
