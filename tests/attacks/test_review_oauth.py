@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from authority_core.admin.client_metadata import ClientMetadata
 from authority_core.admin.refusals import Invalid
-from authority_core.kernel.changes import Replace, Revoke
+from authority_core.kernel.changes import Change, CutOff, Replace, Revoke
 from authority_core.kernel.pages import Person
 from authority_core.kernel.ports import Authentication
 from authority_core.kernel.requests import HttpRequest
 from authority_core.kernel.sync import run
+from authority_core.kernel.values import Secret
+from authority_core.testing.memory import MemoryStorage
 
 from ..support.browser import answer_of
 from ..support.relying_party import RelyingParty, claims_of, error_of, json_of
@@ -241,3 +244,50 @@ def test_the_later_end_of_two_revocations_is_kept() -> None:
     server.storage.cleanup(server.clock.now)
 
     assert client.introspect(tokens["refresh_token"]) == {"active": False}
+
+
+class _Slow:
+    """Storage whose commits of a new password take a while, in which somebody else gets in."""
+
+    def __init__(self, inner: MemoryStorage) -> None:
+        self._inner = inner
+        self.meanwhile: Callable[[], None] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None and any(isinstance(change, CutOff) for change in changes):
+            meanwhile()
+        self._inner.commit(changes)
+
+
+def test_no_grant_slips_in_while_a_password_is_being_set() -> None:
+    """A stolen session that asks for a code between the decision and the commit of a new password has nothing after."""
+    stores: list[_Slow] = []
+
+    def wrapped(inner: MemoryStorage) -> object:
+        stores.append(_Slow(inner))
+        return stores[0]
+
+    server = make_server(wrapped=wrapped)
+    thief, client = server.browser(), RelyingParty(server)
+    client.tokens(browser=thief)
+    codes: list[str] = []
+
+    def ask() -> None:
+        server.clock.wind(seconds=0.002)
+        codes.append(answer_of(thief.get(client.url(prompt="none")))["code"])
+        server.clock.wind(seconds=0.002)
+
+    assert error_of(client.redeem("no code")) == (400, "invalid_grant")
+    stores[0].meanwhile = ask
+    run(server.authority.users.set_password("u1", Secret("Another-Horse-22")))
+
+    assert len(codes) == 1
+    assert error_of(client.redeem(codes[0])) == (400, "invalid_grant")
+    server.clock.wind(seconds=1)
+    owner = server.browser()
+    assert owner.sign_in("alice", "Another-Horse-22").status == 303
+    assert client.redeem(client.code(owner)).status == 200

@@ -191,13 +191,13 @@ class Users:
             raise Invalid(faults)
         hashed = await self.passwords.hash(password.reveal())
         settings = self.shell.settings
-        return await self._settled(
+        return await self._ended(
             user_id, lambda user, moment: with_password(user, hashed, settings, moment, must_change=must_change)
         )
 
     async def deactivate(self, user_id: str) -> User:
         """Let nobody sign in as this account, and end its sessions and grants. Raises `Unknown`."""
-        return await self._settled(user_id, lambda user, moment: deactivated(user, self.shell.settings, moment))
+        return await self._ended(user_id, lambda user, moment: deactivated(user, self.shell.settings, moment))
 
     async def activate(self, user_id: str) -> User:
         """Let the account sign in again. Raises `Unknown`."""
@@ -219,6 +219,15 @@ class Users:
             return decide(await self.user(user_id), moment)
 
         return await self.shell.act(self.origin, attempt)
+
+    async def _ended(self, user_id: str, decide: Callable[[User, Moment], Decision[User]]) -> User:
+        """Settle what ends all sessions and grants, then end them again: at a time that comes after the first commit.
+
+        A session that was seen alive until that commit may have brought forth a grant younger than the decision.
+        """
+        user = await self._settled(user_id, decide)
+        await self.shell.write(cut_off(user, self.shell.settings, self.shell.moment(), "ended"))
+        return user
 
     async def _taken(self, new: NewUser) -> list[str]:
         named = ((new.username, "user name"), (new.email, "e-mail address"))
