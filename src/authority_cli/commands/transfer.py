@@ -35,7 +35,8 @@ _WARNING = (
 def export(file: str, overwrite: bool, database: str | None, as_json: bool) -> None:
     """Write every client, account and consent to a file.
 
-    A dash is standard output. Sessions, tokens, signing keys and the audit trail stay behind. FILE can be read by you alone.
+    A dash is standard output. Sessions, tokens, signing keys and the audit trail stay behind. The file can be read by
+    you alone.
     """
     if file == "-" and as_json:
         raise click.UsageError("--json prints on standard output, where the export goes: name a file.")
@@ -99,8 +100,8 @@ def _target(file: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
 def import_(file: str, dry_run: bool, update: bool, resume: bool, database: str | None, as_json: bool) -> None:
     """Read clients, accounts and consents from a file.
 
-    A dash is standard input. Each line is written whole or not at all, and faulty ones are listed with all their faults. Running it again is
-    harmless: what is there already is passed over. Exit code 1 when a line was refused.
+    A dash is standard input. Each line is written whole or not at all, and faulty ones are listed with all their
+    faults. Running it again is harmless: what is there already is passed over. Exit code 1 when a line was refused.
     """
     if resume and (file == "-" or dry_run):
         raise click.UsageError("--resume goes with a file, and not with --dry-run.")
