@@ -186,16 +186,12 @@ def test_a284_sizes(world):
 
 @pytest.mark.parametrize("length", ["-1", "abc", "", "10", "999999999", "²", "0x10", "1e3"])
 def test_a284_lying_content_length(length):
-    """Whatever the header says, no more is read than there is, and nothing breaks."""
-    server = make_server()
-    transport = WsgiTransport(server.authority)
+    """No more is read than there is, half a request is none, and nothing breaks."""
+    transport = WsgiTransport(make_server().authority)
+    headers = (("content-type", FORM), *basic("web").items())
 
-    response = transport.send(
-        "POST", "/token", (("content-type", FORM), *basic("web").items(), ("content-length", length)), BODY
-    )
-
-    assert response.status in (200, 400)
-    assert (response.status == 200) is (length == "999999999")
+    assert transport.send("POST", "/token", (*headers, ("content-length", length)), BODY).status == 400
+    assert transport.send("POST", "/token", (*headers, ("content-length", str(len(BODY)))), BODY).status == 200
 
 
 @pytest.mark.parametrize(
