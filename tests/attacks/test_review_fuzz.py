@@ -10,11 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from authority_core import HttpResponse
-
-from ..support.browser import FORM, Browser
-from ..support.relying_party import VERIFIER, RelyingParty, basic, challenge_of
-from ..support.server import CALLBACK, Server, make_server, secret_of
-from ..support.transports import TRANSPORTS, Transport
+from support.browser import FORM, Browser
+from support.relying_party import VERIFIER, RelyingParty, basic, challenge_of
+from support.server import CALLBACK, Server, make_server, secret_of
+from support.transports import TRANSPORTS, Transport
 
 EXAMPLES = int(os.environ.get("AUTHORITY_FUZZ", "60"))
 PATHS = (

@@ -9,11 +9,10 @@ import pytest
 
 from authority_core.kernel.shell import origin_of
 from authority_starlette import asgi_app
-
-from ..support.browser import FORM
-from ..support.relying_party import RelyingParty, basic
-from ..support.server import make_server
-from ..support.transports import AsgiTransport, CoreTransport, WsgiTransport, in_loop
+from support.browser import FORM
+from support.relying_party import RelyingParty, basic
+from support.server import make_server
+from support.transports import AsgiTransport, CoreTransport, WsgiTransport, in_loop
 
 GRANT = b"grant_type=client_credentials"
 ASKED = (("content-type", FORM), *basic("web").items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 from authority_core.admin.client_metadata import ClientMetadata
+from authority_core.admin.imports import Import
 from authority_core.admin.refusals import Invalid
+from authority_core.admin.transfer_lines import entries
 from authority_core.kernel.changes import Change, CutOff, Replace, Revoke
 from authority_core.kernel.pages import Person
 from authority_core.kernel.ports import Authentication
@@ -18,10 +21,9 @@ from authority_core.kernel.requests import HttpRequest
 from authority_core.kernel.sync import run
 from authority_core.kernel.values import Secret
 from authority_core.testing.memory import MemoryStorage
-
-from ..support.browser import answer_of
-from ..support.relying_party import RelyingParty, claims_of, error_of, json_of
-from ..support.server import API, CALLBACK, make_client, make_server
+from support.browser import answer_of
+from support.relying_party import RelyingParty, claims_of, error_of, json_of
+from support.server import API, CALLBACK, make_client, make_server
 
 
 def _userinfo(relying_party: RelyingParty, token: str) -> tuple[int, dict[str, object]]:
@@ -291,3 +293,18 @@ def test_no_grant_slips_in_while_a_password_is_being_set() -> None:
     owner = server.browser()
     assert owner.sign_in("alice", "Another-Horse-22").status == 303
     assert client.redeem(client.code(owner)).status == 200
+
+
+def test_no_import_gives_a_client_and_a_person_one_subject() -> None:
+    """Whichever line comes second is refused when a client and a person would be one and the same `sub`."""
+    header = b'{"kind":"authority-export","version":1}\n'
+    client = {"kind": "client", "client_id": "42", "name": "S", "grant_types": ["client_credentials"]}
+    user = {"kind": "user", "user_id": "42", "username": "carol"}
+    for lines in ((client, user), (user, client), (client, {**user, "user_id": "43"})):
+        server = make_server()
+        data = header + b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        taking = Import(server.authority.shell, frozenset(server.authority.oauth.grants))
+        reports = [run(taking.take(entry)) for entry in entries(io.BytesIO(data))]
+        outcomes = [report.outcome for report in reports if report is not None]
+
+        assert outcomes == ["created", "created" if lines[1].get("user_id") == "43" else "refused"]

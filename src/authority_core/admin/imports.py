@@ -26,6 +26,10 @@ Outcome = Literal["created", "updated", "unchanged", "conflict", "refused"]
 OUTCOMES: tuple[Outcome, ...] = ("created", "updated", "unchanged", "conflict", "refused")
 
 
+CLIENTS_ID = "user_id: a client has this id, and its own tokens would be this person's (RFC 9068 §5)."
+PERSONS_ID = "client_id: a person has this id, and the client's own tokens would be that person's (RFC 9068 §5)."
+
+
 class NotTransferable(Exception):
     """The file is none that can be read here; the message says why. Nothing of it was imported."""
 
@@ -102,10 +106,15 @@ class Import:
         client_id = line.given.get("client_id")
         client = await storage.client(client_id) if isinstance(client_id, str) else None
         if line.kind == "client":
-            return judged_client(line, client, settings, self._grants, moment)
+            judged = judged_client(line, client, settings, self._grants, moment)
+            namesake = client is None and isinstance(client_id, str) and await storage.user(client_id) is not None
+            return evolve(judged, faults=(*judged.faults, PERSONS_ID)) if namesake else judged
         if line.kind == "user":
             user = await self._meant(line)
-            return judged_user(line, user, await self._taken(line, user), settings, moment)
+            judged = judged_user(line, user, await self._taken(line, user), settings, moment)
+            user_id = line.given.get("user_id")
+            namesake = user is None and isinstance(user_id, str) and await storage.client(user_id) is not None
+            return evolve(judged, faults=(*judged.faults, CLIENTS_ID)) if namesake else judged
         if line.kind == "consent":
             subject = line.given.get("subject")
             there = client is not None or _print("client", client_id) in self._imagined
