@@ -233,14 +233,18 @@ def test_what_was_ended_stays_ended_after_forgetting_under_shorter_lifetimes() -
     assert client.introspect(tokens["refresh_token"]) == {"active": False}
 
 
-def test_the_later_end_of_two_revocations_is_kept() -> None:
+@pytest.mark.parametrize("mark", ["revoke", "cut off"])
+def test_the_later_end_of_two_marks_is_kept(mark: str) -> None:
     """A mark that is made again may be forgotten only after the later of its two ends."""
     server = make_server()
     client = RelyingParty(server)
     tokens = client.tokens()
     grant_id, now = str(claims_of(tokens["access_token"])["gid"]), server.clock.now
-    server.write(Revoke("grant", grant_id, now, now + timedelta(days=1)))
-    server.write(Revoke("grant", grant_id, now, now + timedelta(days=400)))
+    spans = timedelta(days=1), timedelta(days=400)
+    if mark == "revoke":
+        server.write(*(Revoke("grant", grant_id, now, now + span) for span in spans))
+    else:
+        server.write(*(CutOff("u1", None, now + timedelta(seconds=1) / span.days, now + span) for span in spans))
 
     server.clock.wind(days=2)
     server.storage.cleanup(server.clock.now)

@@ -228,9 +228,9 @@ class MemoryStorage:
                 at, kept = self._revoked.get((change.what, change.id), (change.at, change.keep_until))
                 self._revoked[change.what, change.id] = (at, max(kept, change.keep_until))
             case CutOff():
-                known = self._cut_off.get((change.subject, change.client_id))
-                if known is None or known[0] < change.at:
-                    self._cut_off[change.subject, change.client_id] = (change.at, change.keep_until)
+                who, latest = (change.subject, change.client_id), (change.at, change.keep_until)
+                at, kept = self._cut_off.get(who, latest)
+                self._cut_off[who] = (max(at, change.at), max(kept, change.keep_until))
             case Remove():
                 self._table(type(change.record)).pop(_key(change.record), None)
             case Replace():
