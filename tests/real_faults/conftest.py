@@ -1,0 +1,5 @@
+"""Without PostgreSQL this folder fails in one line; it never skips."""
+
+from support.postgres import demand
+
+demand()

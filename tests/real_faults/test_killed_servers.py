@@ -1,0 +1,93 @@
+"""`kill -9` of a server at any moment: nothing is half done, no code is honoured twice, and the rest goes on."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from attrs import define, field
+
+from authority_core.kernel.records import AuthorizationCode, Grant
+from authority_core.testing.invariants import check
+from authority_sql import contents
+from support.crowd import LOST, Client, Workers, codes, redemption, refreshing, settle, workers
+from support.postgres import private
+
+MANY = 1000
+CLIENTS = 8
+PAUSE = 0.4
+"""Seconds between two kills, about."""
+
+
+@define
+class Seen:
+    """What all clients together were told."""
+
+    won: Counter[str] = field(factory=Counter)
+    statuses: Counter[int] = field(factory=Counter)
+    kills: int = 0
+
+
+def spend(port: int, share: list[str], seen: Seen) -> None:
+    """Redeem every code of *share*, trying again until it is answered; once more; then refresh what it gave."""
+    client = Client(port)
+    for code in share:
+        first = client.until_answered(redemption(code))
+        second = client.until_answered(redemption(code))
+        seen.won[code] += [first.status, second.status].count(200)
+
+        assert second.status == 400
+        if first.status == 200:
+            refreshed = client.until_answered(refreshing(first.body["refresh_token"]))
+            again = client.until_answered(refreshing(first.body["refresh_token"]))
+
+            assert (refreshed.status, again.status) == (200, 200)
+            assert refreshed.body["refresh_token"] == again.body["refresh_token"]
+    seen.statuses.update(client.seen)
+    client.close()
+
+
+def killing(servers: Workers, seen: Seen, done: threading.Event) -> None:
+    """Kill one server after the other, at moments nobody knows, until all is *done*."""
+    chance = random.Random(1)
+    while not done.wait(PAUSE * (0.5 + chance.random())):
+        servers.kill(chance.randrange(len(servers.processes)))
+        seen.kills += 1
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("adapter", ["starlette", "flask"])
+def test_killed_servers_leave_nothing_half_done(database: str, adapter: str, tmp_path: Path) -> None:
+    """1,000 redemptions and refreshes while servers die: one success a code at most, and the database is sound."""
+    url = f"sqlite:///{tmp_path / 'authority.db'}" if database == "sqlite" else private().database()
+    many, seen, done = MANY if adapter == "starlette" else MANY // 4, Seen(), threading.Event()
+    with workers(tmp_path, adapter, 2) as servers:
+        settle(url, servers.issuer)
+        stock = codes(url, servers.issuer, many)
+        servers.start(url)
+        killer = threading.Thread(target=killing, args=(servers, seen, done))
+        killer.start()
+        try:
+            with ThreadPoolExecutor(CLIENTS) as pool:
+                shares = [pool.submit(spend, servers.ports[0], stock[at::CLIENTS], seen) for at in range(CLIENTS)]
+                for share in shares:
+                    share.result()
+        finally:
+            done.set()
+            killer.join()
+    found = contents(url)
+    spent = [code for code in found.all(AuthorizationCode) if code.key in found.spent]
+    print(f"{database}, {adapter}: {seen.kills} kills, answers {dict(seen.statuses)}")
+
+    check(found, audited=True)
+    assert len(seen.won) == many
+    assert max(seen.won.values()) == 1
+    # Every code is spent and has its one grant; a winner's answer may have been lost, but nobody else got it.
+    assert len(spent) == len(found.all(Grant)) == many
+    assert set(seen.statuses) <= {LOST, 200, 400}
+    assert seen.kills >= 3
+    assert sum(seen.won.values()) >= many - seen.statuses[LOST]
