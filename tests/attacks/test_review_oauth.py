@@ -168,6 +168,22 @@ def test_a_first_party_client_may_ask_for_consent_time_and_again() -> None:
         assert "code" in answer_of(browser.go_through(client.url(prompt="consent")))
 
 
+def test_what_is_granted_is_what_was_shown() -> None:
+    """A client whose default scopes grow while a person reads gets nothing that was not on the page."""
+    server = make_server()
+    server.change_client("web", default_scopes=frozenset({"openid"}))
+    client, browser = RelyingParty(server), server.browser()
+    page = browser.follow(browser.sign_in("alice", page=browser.follow(browser.get(client.url(scope=None)))))
+    server.change_client("web", default_scopes=frozenset({"openid", "email"}))
+
+    again = browser.follow(browser.approve(page))
+    code = answer_of(browser.approve(again))["code"]
+
+    assert b"e-mail address" not in page.body
+    assert b"e-mail address" in again.body
+    assert json_of(client.redeem(code))["scope"] == "email openid"
+
+
 # --- subjects --------------------------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,8 @@ from ..authorize.request import AuthorizationRequest
 from ..authorize.steps import Allow, AskConsent, Facts, holds, next_step, rememberable
 from .authorize import Answered, Authorization, resumed
 
+SHOWN = "shown"
+"""The form's field that repeats the scopes of the page. It grants nothing: whatever differs from it is asked again."""
 DECISION_PATH = "/authorize/decision"
 
 
@@ -52,7 +54,7 @@ class ConsentEndpoint:
         token = wing.browsers.csrf_token(secret, session_of(step.authentication), moment)
         page = ConsentPage(
             action=shell.settings.issuer + DECISION_PATH,
-            hidden=(("transaction", transaction), (FIELD, token)),
+            hidden=(("transaction", transaction), (SHOWN, join_words(typed.scope)), (FIELD, token)),
             client=client_card(typed.client, typed.back.redirect_uri),
             person=step.authentication.person,
             scopes=scope_lines(typed.scope, step.new, shell.settings),
@@ -73,7 +75,7 @@ class DecisionEndpoint:
         form.refuse_repeats()
         shown_to = await wing.sign_in.current(request)
         if shown_to is None:
-            raise Problem("csrf_failed", "The form has expired.", reason="nobody is signed in any more")
+            raise csrf_failed("nobody is signed in any more")
         wing.browsers.check_form(request, form, session_of(shown_to))
         transaction, action = form.require("transaction"), form.get("consent_action")
         if action not in ("approve", "deny"):
@@ -91,8 +93,9 @@ class DecisionEndpoint:
                 return self._denied(typed, authentication, done)
             if isinstance(step, Refusal):
                 return wing.refuse(typed.back, step, after_post=True, changes=(done,))
-            if not isinstance(step, Allow):
-                # The sign-in is no longer fresh enough for this request: back to where that is asked.
+            if not isinstance(step, Allow) or form.get(SHOWN) not in (None, join_words(typed.scope)):
+                # The sign-in is no longer fresh enough, or the client was changed since the page was shown: back to
+                # where that is asked.
                 back = f"{wing.oauth.shell.settings.issuer}/authorize?transaction={transaction}"
                 return Decision(redirect(back, after_post=True))
             return self._approved(typed, authentication, facts, done, moment)
