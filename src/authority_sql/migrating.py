@@ -1,4 +1,7 @@
-"""Bringing a database to this version's tables, with Alembic, which is imported only here and only when asked.
+"""Bringing a database to this version's tables: a new one at once, an older one revision by revision with Alembic.
+
+Alembic is imported only here, and only when there is a revision to take or to name. A test proves that both ways end
+with the same tables.
 
 Safe when several processes do it at once: SQLite's write lock, or an advisory lock of PostgreSQL, lets one in; the
 others find nothing left to do. All revisions run in one transaction.
@@ -9,10 +12,23 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from sqlalchemy import URL, Connection, Engine, text
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .engines import blocking_engine, in_memory, synchronous
+from .migrations import HEAD
 from .schema import metadata_for
 
 if TYPE_CHECKING:
@@ -34,17 +50,17 @@ def migrate(url: str | URL, *, table_prefix: str = "", schema: str | None = None
 
 def pending(url: str | URL, *, table_prefix: str = "", schema: str | None = None) -> list[str]:
     """Return the revisions that the database at *url* lacks, oldest first."""
-    from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
-    scripts = ScriptDirectory.from_config(_config(table_prefix, schema))
     engine = blocking_engine(synchronous(url))
     try:
         with engine.connect() as connection:
-            options = {"version_table": table_prefix + VERSION_TABLE, "version_table_schema": schema}
-            known = MigrationContext.configure(connection, opts=options).get_current_heads()
+            known = _version(connection, table_prefix, schema)
     finally:
         engine.dispose()
+    if known == HEAD:
+        return []
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(_config(table_prefix, schema))
     applied = {script.revision for script in scripts.iterate_revisions(known, "base")} if known else set()
     missing = [script.revision for script in scripts.walk_revisions() if script.revision not in applied]
     return missing[::-1]
@@ -81,21 +97,64 @@ def _prepare_file(engine: Engine) -> None:
 
 
 def _upgrade(connection: Connection, table_prefix: str, schema: str | None) -> None:
-    from alembic import command
-
-    config = _config(table_prefix, schema)
-    config.attributes["connection"] = connection
     sqlite = connection.dialect.name == "sqlite"
     # By hand, for the engines of storage are in autocommit: every revision in one transaction, under one lock.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if sqlite else "BEGIN")
     try:
         if not sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        command.upgrade(config, "head")
+        _bring_up(connection, table_prefix, schema)
         connection.exec_driver_sql("COMMIT")
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise
+
+
+def _bring_up(connection: Connection, table_prefix: str, schema: str | None) -> None:
+    known = _version(connection, table_prefix, schema)
+    if known == HEAD:
+        return
+    if known is None and not _has_tables(connection, table_prefix, schema):
+        create_at_head(connection, table_prefix, schema)
+    else:
+        take_revisions(connection, table_prefix, schema)
+
+
+def create_at_head(connection: Connection, table_prefix: str, schema: str | None) -> None:
+    """Make every table as it is today in a database that has none, and note the revision this stands for."""
+    metadata_for(table_prefix, schema).create_all(connection, checkfirst=False)
+    versions = _versions(table_prefix, schema)
+    versions.create(connection)
+    connection.execute(versions.insert().values(version_num=HEAD))
+
+
+def take_revisions(connection: Connection, table_prefix: str, schema: str | None) -> None:
+    """Take every revision that the database lacks, one after the other."""
+    config = _config(table_prefix, schema)
+    from alembic import command
+
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _versions(table_prefix: str, schema: str | None) -> Table:
+    """Return the version table as Alembic makes it."""
+    name = table_prefix + VERSION_TABLE
+    column = Column("version_num", String(32), nullable=False)
+    return Table(name, MetaData(schema=schema), column, PrimaryKeyConstraint("version_num", name=f"{name}_pkc"))
+
+
+def _version(connection: Connection, table_prefix: str, schema: str | None) -> str | None:
+    """Return the revision the database is at, `""` for none; `None` when there is not even a table to tell."""
+    versions = _versions(table_prefix, schema)
+    if not inspect(connection).has_table(versions.name, schema=schema):
+        return None
+    return connection.execute(select(versions.c.version_num)).scalar() or ""
+
+
+def _has_tables(connection: Connection, table_prefix: str, schema: str | None) -> bool:
+    known = set(inspect(connection).get_table_names(schema=schema))
+    return any(table.name in known for table in metadata_for(table_prefix, schema).tables.values())
 
 
 def _config(table_prefix: str, schema: str | None, output: io.StringIO | None = None) -> Config:

@@ -1,0 +1,71 @@
+"""A new database is made at once, an old one revision by revision, and nobody can tell which way it went."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+import authority_sql
+from authority_sql import migrate, pending
+from authority_sql.migrating import create_at_head, take_revisions
+from authority_sql.migrations import HEAD
+
+
+@pytest.mark.parametrize("prefix", ["", "auth_"])
+def test_a_new_database_is_what_the_revisions_would_make(tmp_path: Path, prefix: str):
+    """Made at once or revision by revision, every table, index and version is the same."""
+    made: list[tuple[object, object]] = []
+    for way in (create_at_head, take_revisions):
+        engine = create_engine(f"sqlite:///{tmp_path / way.__name__}.sqlite3")
+        with engine.begin() as connection:
+            way(connection, prefix, None)
+            rows = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master").all()
+            version = connection.exec_driver_sql(f"SELECT version_num FROM {prefix}authority_alembic_version").all()
+        engine.dispose()
+        made.append((sorted((*row[:3], _plain(row[3])) for row in rows), [tuple(row) for row in version]))
+
+    assert made[0] == made[1]
+    assert made[0][1] == [(HEAD,)]
+
+
+def _plain(statement: str | None) -> str:
+    """Return *statement* without the blanks in which two writers differ."""
+    return re.sub(r"\s*([(),])\s*", r"\1", re.sub(r"\s+", " ", statement or "")).strip()
+
+
+def test_the_newest_revision_is_known_by_name():
+    """A new database is marked with the revision that the folder ends with."""
+    scripts = ScriptDirectory(str(Path(authority_sql.__file__).parent / "migrations"))
+
+    assert scripts.get_heads() == [HEAD]
+
+
+def test_a_database_from_before_takes_its_revisions(tmp_path: Path):
+    """A version table that names nothing yet, as an interrupted history leaves it, is brought up by the revisions."""
+    url = f"sqlite:///{tmp_path}/old.sqlite3"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE authority_alembic_version (version_num VARCHAR(32) NOT NULL)")
+        connection.exec_driver_sql("CREATE TABLE somebody_elses (id INTEGER)")
+    engine.dispose()
+    migrate(url)
+
+    assert pending(url) == []
+
+
+def test_a_new_database_needs_no_alembic(tmp_path: Path):
+    """Starting on a fresh file imports no migration tool: it would cost every start time and memory."""
+    program = (
+        "import sys\nfrom authority_sql import migrate, pending\n"
+        f"migrate('sqlite:///{tmp_path}/new.sqlite3')\n"
+        f"print(pending('sqlite:///{tmp_path}/new.sqlite3'), 'alembic' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert run.stdout == "[] False\n"
