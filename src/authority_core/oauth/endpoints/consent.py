@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 
 from ...kernel.browser import FIELD, csrf_failed
 from ...kernel.changes import Change, Decision, Replace, Spend
+from ...kernel.encoding import digest
 from ...kernel.events import AuthorizationDenied, AuthorizationGranted
 from ...kernel.moment import Moment
 from ...kernel.pages import ClientCard, ConsentPage, ScopeLine
@@ -29,7 +30,7 @@ from ..authorize.steps import Allow, AskConsent, Facts, holds, next_step, rememb
 from .authorize import Answered, Authorization, resumed
 
 SHOWN = "shown"
-"""The form's field that repeats the scopes of the page. It grants nothing: whatever differs from it is asked again."""
+"""The form's field that stands for the scopes of the page. It grants nothing: what differs from it is asked again."""
 DECISION_PATH = "/authorize/decision"
 
 
@@ -54,7 +55,7 @@ class ConsentEndpoint:
         token = wing.browsers.csrf_token(secret, session_of(step.authentication), moment)
         page = ConsentPage(
             action=shell.settings.issuer + DECISION_PATH,
-            hidden=(("transaction", transaction), (SHOWN, join_words(typed.scope)), (FIELD, token)),
+            hidden=(("transaction", transaction), (SHOWN, _shown(typed.scope)), (FIELD, token)),
             client=client_card(typed.client, typed.back.redirect_uri),
             person=step.authentication.person,
             scopes=scope_lines(typed.scope, step.new, shell.settings),
@@ -93,7 +94,7 @@ class DecisionEndpoint:
                 return self._denied(typed, authentication, done)
             if isinstance(step, Refusal):
                 return wing.refuse(typed.back, step, after_post=True, changes=(done,))
-            if not isinstance(step, Allow) or form.get(SHOWN) not in (None, join_words(typed.scope)):
+            if not isinstance(step, Allow) or form.get(SHOWN) not in (None, _shown(typed.scope)):
                 # The sign-in is no longer fresh enough, or the client was changed since the page was shown: back to
                 # where that is asked.
                 back = f"{wing.oauth.shell.settings.issuer}/authorize?transaction={transaction}"
@@ -130,6 +131,10 @@ class DecisionEndpoint:
             remembered=remembered,
         )
         return Decision(decision.answer, decision.changes, (granted, *decision.events))
+
+
+def _shown(scope: frozenset[str]) -> str:
+    return digest(SHOWN, join_words(scope)).hex()
 
 
 def merged(
