@@ -20,6 +20,11 @@ nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).parent
 
+OF_THE_CORE = tuple(
+    f"tests/{name}" for name in ("core", "attacks", "admin", "properties", "resource", "transfer", "parity", "storage")
+)
+"""The folders that hold the core to its promises."""
+
 
 def prepare(session: nox.Session, *groups: str) -> None:
     """Install the project with every extra, and dependency *groups*; nothing when the environment is shared."""
@@ -80,10 +85,11 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def optimized(session: nox.Session) -> None:
-    """The same under `python -O`: no guard is an `assert`."""
+    """The tests of the core under `python -O`: no guard is an `assert`."""
     prepare(session, "test")
     # pytest says that asserts outside of test files are gone, which is the point
-    session.run("python", "-O", "-m", "pytest", "-q", "-n", "2", "-W", "ignore::pytest.PytestConfigWarning", "tests")
+    options = ("-q", "-n", "2", "-W", "ignore::pytest.PytestConfigWarning")
+    session.run("python", "-O", "-m", "pytest", *options, *OF_THE_CORE)
 
 
 @nox.session
@@ -139,10 +145,10 @@ def redis(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Branch coverage of the core by the fast tests, 95 % or more."""
+    """Branch coverage of the core by its own tests, 95 % or more."""
     prepare(session, "test")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "-q", "tests")
+    session.run("coverage", "run", "-m", "pytest", "-q", *OF_THE_CORE)
     session.run("coverage", "combine", "--quiet")
     floor = "95" if any((ROOT / "tests/core").rglob("test_*.py")) else "0"
     session.run("coverage", "report", f"--fail-under={floor}")
