@@ -21,7 +21,10 @@ nox.options.error_on_missing_interpreters = True
 ROOT = Path(__file__).parent
 
 OF_THE_CORE = tuple(
-    f"tests/{name}" for name in ("core", "attacks", "admin", "properties", "resource", "transfer", "parity", "storage")
+    f"tests/{name}"
+    for name in (
+        "core", "attacks", "admin", "properties", "resource", "transfer", "parity", "storage", "faults",
+    )
 )
 """The folders that hold the core to its promises."""
 
