@@ -7,7 +7,16 @@ from datetime import datetime
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
 
 from authority_core.kernel.encoding import digest
 from authority_core.kernel.records import RefreshToken
@@ -41,15 +50,20 @@ class Tokens(RuleBasedStateMachine):
 
     @rule(target=codes, scope=st.sampled_from([ALL, "offline_access", "openid offline_access"]))
     def authorize(self, scope):
-        response = self.browser.go_through(self.mine.url(scope=scope))
-        return answer_of(response)["code"], frozenset(scope.split())
+        return self.authorize_now(scope)
+
+    def authorize_now(self, scope):
+        return answer_of(self.browser.go_through(self.mine.url(scope=scope)))["code"], frozenset(scope.split())
 
     @rule(target=refresh_tokens, code=codes)
     def redeem(self, code):
-        text, scope = code
+        return self.redeem_now(*code)
+
+    def redeem_now(self, text, scope):
         response = self.mine.redeem(text)
+        assert response.status in (200, 400)
         if response.status != 200:
-            return ""
+            return multiple()
         assert text not in self.redeemed, "a code was honoured twice"
         self.redeemed.add(text)
         return self.issued(json.loads(response.body), scope)
@@ -67,18 +81,34 @@ class Tokens(RuleBasedStateMachine):
         assert self.other.redeem(code[0]).status == 400
         assert self.server.snapshot() == before
 
+    @initialize(target=refresh_tokens)
+    def start(self):
+        return self.redeem_now(*self.authorize_now(ALL))
+
+    @rule(target=refresh_tokens)
+    def begin(self):
+        return self.redeem_now(*self.authorize_now(ALL))
+
     @rule(
-        target=refresh_tokens, token=refresh_tokens, scope=st.sampled_from([None, "read", ALL, "write", "openid read"])
+        target=refresh_tokens, token=refresh_tokens, scope=st.sampled_from([None, None, "read", "write", "openid read"])
     )
     def refresh(self, token, scope):
-        if not token:
-            return ""
+        return self.refreshed(token, scope)
+
+    @precondition(lambda self: self.used)
+    @rule(target=refresh_tokens, which=st.integers(0, 100), later=st.sampled_from([0, 9, 10, 60]))
+    def present_a_used_one(self, which, later):
+        self.server.clock.wind(seconds=later)
+        return self.refreshed(sorted(self.used)[which % len(self.used)], None)
+
+    def refreshed(self, token, scope):
         now, grant_id = self.server.clock.now, self.grant_of(token)
         response = self.mine.refresh(token, scope=scope)
+        assert response.status in (200, 400)
         if response.status != 200:
             if token in self.used and b"invalid_grant" in response.body:
                 self.dead.add(grant_id)
-            return ""
+            return multiple()
         body = json.loads(response.body)
         assert grant_id not in self.dead, "a grant came back"
         if token in self.used:
@@ -92,14 +122,13 @@ class Tokens(RuleBasedStateMachine):
     @rule(token=refresh_tokens)
     def refresh_as_another(self, token):
         before = self.server.snapshot()
-        assert self.other.refresh(token or "x").status == 400
+        assert self.other.refresh(token).status == 400
         assert self.server.snapshot() == before, "a stranger changed something"
 
     @rule(token=consumes(refresh_tokens))
     def revoke(self, token):
-        if token:
-            self.mine.revoke(token)
-            self.dead.add(self.grant_of(token))
+        assert self.mine.revoke(token).status == 200
+        self.dead.add(self.grant_of(token))
 
     # --- what happens around -----------------------------------------------------------------------------------------
 
@@ -157,7 +186,5 @@ class Tokens(RuleBasedStateMachine):
         return [storage.grant(grant.grant_id) for grant in storage._all(Grant)]
 
 
-Tokens.TestCase.settings = settings(
-    max_examples=settings().max_examples * 2 // 5, stateful_step_count=30, deadline=None
-)
+Tokens.TestCase.settings = settings(max_examples=settings().max_examples * 2, stateful_step_count=40, deadline=None)
 TestTokens = Tokens.TestCase
