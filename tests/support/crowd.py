@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ from interop.house import ARGON2, CALLBACK, CHALLENGE, SCOPES, SECRET, SECRET_KE
 from interop.processes import PROGRAM, TESTS, listener
 
 PATIENCE = 60
+LONGEST = 20
+"""Seconds that one answer may take."""
 LOST = 0
 """The status of a request whose answer never came."""
 _BASIC = "Basic " + base64.b64encode(f"web:{SECRET}".encode()).decode()
@@ -93,7 +96,7 @@ class Client:
     """One connection to one port, opened again when it breaks; counts every status it has seen."""
 
     def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LONGEST)
         self.seen: Counter[int] = Counter()
 
     def close(self) -> None:
@@ -113,8 +116,8 @@ class Client:
 
     def until_answered(self, form: Mapping[str, str]) -> Reply:
         """POST again and again until the answer is neither lost nor 503."""
-        pause = threading.Event()
-        for _ in range(PATIENCE * 10):
+        pause, end = threading.Event(), time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             reply = self.post(form)
             if reply.status not in (LOST, 503):
                 return reply
