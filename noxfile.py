@@ -110,6 +110,27 @@ def races(session: nox.Session) -> None:
 
 
 @nox.session
+def postgres(session: nox.Session) -> None:
+    """The storage contract and query plans on a private PostgreSQL; needs Debian's `postgresql` and `pgbouncer`."""
+    prepare(session, "test")
+    pytest(session, folder(session, "tests/postgres"))
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Servers killed, PostgreSQL crashed, disks filled; needs Debian's `postgresql`."""
+    prepare(session, "test")
+    pytest(session, folder(session, "tests/real_faults"))
+
+
+@nox.session
+def races_at_size(session: nox.Session) -> None:
+    """Thousands of contested codes and tokens between processes (`-- --full`: 10,000); needs Debian's `postgresql`."""
+    prepare(session, "test")
+    pytest(session, folder(session, "tests/races_at_size"))
+
+
+@nox.session
 def parity(session: nox.Session) -> None:
     """The same conversations through both adapters and both colours, byte for byte."""
     prepare(session, "test")

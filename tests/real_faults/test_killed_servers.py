@@ -86,7 +86,8 @@ def test_killed_servers_leave_nothing_half_done(database: str, adapter: str, tmp
             done.set()
             seen.answered.release()
             killer.join()
-            print(f"{database}, {adapter}: {seen.kills} kills, {[one.poll() for one in servers.processes]} {servers.log()}")
+            ended = [process.poll() for process in servers.processes]
+            print(f"{database}, {adapter}: {seen.kills} kills, {ended} {servers.log()}")
     found = contents(url)
     spent = [code for code in found.all(AuthorizationCode) if code.key in found.spent]
     print(f"answers: {dict(seen.statuses)}")
