@@ -1,0 +1,1 @@
+"""FastAPI, with our accounts."""

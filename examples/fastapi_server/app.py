@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from fastapi import FastAPI
+
 from authority_core import Authority
 from authority_sql import AsyncSqlStorage, migrate
 from authority_starlette import asgi_app, lifespan
-from fastapi import FastAPI
-
 from examples.seed import DATABASE_URL, seed, settings
 
 migrate(DATABASE_URL)

@@ -1,0 +1,1 @@
+"""Flask, with our accounts."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from flask import Flask
+
 from authority_core import Authority
 from authority_core.kernel.sync import run
 from authority_flask import AuthorityExtension
 from authority_sql import SqlStorage, migrate
-from flask import Flask
-
 from examples.seed import DATABASE_URL, seed, settings
 
 migrate(DATABASE_URL)

@@ -14,18 +14,19 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 from urllib.parse import quote
 
-from authority_core import Authority, HttpRequest, Settings
-from authority_core.admin.client_metadata import ClientMetadata
-from authority_core.kernel.pages import Person
-from authority_core.kernel.ports import Authentication
-from authority_core.testing.memory import MemoryStorage
-from authority_starlette import asgi_app, lifespan
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
+
+from authority_core import Authority, HttpRequest, Settings
+from authority_core.admin.client_metadata import ClientMetadata
+from authority_core.kernel.pages import Person
+from authority_core.kernel.ports import Authentication
+from authority_core.testing.memory import MemoryStorage
+from authority_starlette import asgi_app, lifespan
 
 ISSUER = os.environ.get("EXAMPLE_ISSUER", "http://localhost:4000")
 USERS = {"mina": {"password": secrets.token_urlsafe(12), "name": "Mina Host", "email": "mina@example.com"}}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from authority_core import Authority
-from authority_sql import AsyncSqlStorage, migrate
-from authority_starlette import asgi_app, lifespan
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from authority_core import Authority
+from authority_sql import AsyncSqlStorage, migrate
+from authority_starlette import asgi_app, lifespan
 from examples.seed import DATABASE_URL, seed, settings
 
 migrate(DATABASE_URL)
