@@ -2,7 +2,7 @@
 
     storage = Faulty(SqlStorage.from_url(url))
     authority = Authority(settings, storage)
-    storage.arm(Fail(), at=2, when="after")     # the second call happens, but nobody hears that it did
+    storage.arm(Fail(), at=2, when="after")     # the second call happens, and nobody hears that it did
     ...                                         # the answer must be 503, and a retry must be answered
     storage.disarm()
 
