@@ -12,7 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -83,15 +83,15 @@ async def login(request: Request) -> Response:
     form_token = request.session.setdefault("form_token", secrets.token_urlsafe(16))
     if request.method == "GET":
         return HTMLResponse(PAGE.format(message="", form_token=form_token))
-    form = await request.form()
-    user = USERS.get(str(form.get("username", "")))
-    genuine = hmac.compare_digest(str(form.get("form_token", "")), form_token)
-    password = str(form.get("password", ""))
+    form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+    user = USERS.get(form.get("username", ""))
+    genuine = hmac.compare_digest(form.get("form_token", "").encode(), form_token.encode())
+    password = form.get("password", "")
     # A real application keeps argon2 hashes; see authority_core.kernel.passwords.
-    if not genuine or user is None or not hmac.compare_digest(password, user["password"]):
+    if not genuine or user is None or not hmac.compare_digest(password.encode(), user["password"].encode()):
         return HTMLResponse(PAGE.format(message="<p role=alert>That is not right.", form_token=form_token), 401)
     request.session.clear()
-    request.session.update(user=str(form["username"]), auth_time=datetime.now(timezone.utc).timestamp())
+    request.session.update(user=form["username"], auth_time=datetime.now(timezone.utc).timestamp())
     transaction = quote(request.query_params.get("transaction", ""), safe="")
     return RedirectResponse(f"{ISSUER}/authorize?transaction={transaction}" if transaction else "/", 303)
 

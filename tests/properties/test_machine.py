@@ -35,7 +35,8 @@ class Tokens(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.server: Server = make_server()
+        # Sessions do not go idle here: an idle session ends without ending its grants, unlike sign-out.
+        self.server: Server = make_server(idle_timeout_minutes=0)
         self.mine, self.other = RelyingParty(self.server), RelyingParty(self.server, "other")
         self.browser = self.server.browser()
         self.browser.sign_in("alice")
