@@ -78,7 +78,7 @@ class Dispatch:
             about = _about(request, route)
             # One line and the cause; our own frames say nothing here.
             logger.error("%s: %s", type(error).__name__, error, exc_info=error.__cause__, extra=about)  # noqa: TRY400
-            refusal = refuse("temporarily_unavailable", "The server cannot answer right now; nothing was changed.")
+            refusal = refuse("temporarily_unavailable", "The server cannot answer right now. Please try again.")
             return self._refusal(request, route, refusal, _RETRY)
         except Exception:
             logger.exception("an endpoint failed", extra=_about(request, route))
