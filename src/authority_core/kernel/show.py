@@ -33,7 +33,7 @@ _TEXTS: dict[str, tuple[str, str, str | None]] = {
     "rate_limit_exceeded": ("Too many attempts", "Please wait a while before you try again.", None),
     "temporarily_unavailable": (
         "Back in a moment",
-        "The service cannot answer right now. Nothing was changed.",
+        "The service cannot answer right now.",
         "Wait a little, then try again.",
     ),
     "server_error": (
