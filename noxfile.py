@@ -97,7 +97,7 @@ def optimized(session: nox.Session) -> None:
 
 @nox.session
 def properties(session: nox.Session) -> None:
-    """Hypothesis with many more examples than in `tests`, and fresh ones."""
+    """Hypothesis with many more examples than in `tests`; `-- --hypothesis-profile=fresh` goes hunting for new ones."""
     prepare(session, "test")
     pytest(session, "-n", "2", "--hypothesis-profile=thorough", folder(session, "tests/properties"))
 
