@@ -84,12 +84,14 @@ def measure() -> list[Goal]:
         _control(costly)
         for name, template, reads in (
             ("client_credentials", scene.CLIENT_CREDENTIALS, 1),
-            ("code redemption", scene.CODE.replace("%s", "{}").format(scene.code_named(0)), 3),
-            ("refresh", scene.REFRESH.replace("%s", "{}").format(scene.chain_named(0)), 3),
+            ("code redemption", scene.CODE.replace("%s", "{}").format(scene.code_named(0)), 2),
+            ("refresh", scene.REFRESH.replace("%s", "{}").format(scene.chain_named(0)), 2),
         ):
             spy.reset()
             _ask(authority, template.encode())
-            goals.append(Goal(f"{name}, storage reads", sum(spy.reads.values()), reads, "", note=_spelled(spy.reads)))
+            held = reads + (name != "client_credentials")  # the person is read as well
+            done = sum(spy.reads.values())
+            goals.append(Goal(f"{name}, storage reads", done, reads, "", held=held, note=_spelled(spy.reads)))
             goals.append(Goal(f"{name}, commits", len(spy.commits), 1, ""))
             if name == "client_credentials":
                 goals.append(Goal(f"{name}, changes beyond the audit trail", _beyond_audit(spy.commits), 0, ""))
