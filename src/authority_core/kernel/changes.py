@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Generic, Literal, TypeVar
+from operator import attrgetter
+from typing import ClassVar, Generic, Literal, TypeVar
 
 from attrs import field, frozen
 
@@ -31,6 +32,7 @@ class StorageUnavailable(Exception):
 class Put:
     """Insert a record. Its key must be new; a key that exists is a `Conflict`."""
 
+    place: ClassVar[int] = 5
     record: Insertable
 
 
@@ -41,6 +43,7 @@ class Spend:
     *salt* is kept in the mark. The mark may be forgotten after *keep_until*, when the thing spent has long ended.
     """
 
+    place: ClassVar[int] = 0
     key: Digest = field(repr=False)
     at: datetime
     keep_until: datetime
@@ -51,6 +54,7 @@ class Spend:
 class Revoke:
     """End one grant or session. Idempotent; the first time is kept; allowed before the thing itself is stored."""
 
+    place: ClassVar[int] = 1
     what: Literal["grant", "session"]
     id: str
     at: datetime
@@ -66,6 +70,7 @@ class CutOff:
     at the same time escapes.
     """
 
+    place: ClassVar[int] = 1
     subject: str
     client_id: str | None
     at: datetime
@@ -80,6 +85,7 @@ class Replace:
     Storage writes it with `version + 1`. Unique fields (a user's name and address, a session's key) are unique here.
     """
 
+    place: ClassVar[int] = 3
     record: Mutable
 
 
@@ -87,6 +93,7 @@ class Replace:
 class Remove:
     """Take away a mutable record at the version it was read at; otherwise `Conflict`."""
 
+    place: ClassVar[int] = 2
     record: Mutable
 
 
@@ -98,6 +105,7 @@ class Count:
     counter above *most* is a `Conflict`: of all that ask, exactly so many get in.
     """
 
+    place: ClassVar[int] = 4
     key: Digest
     at: datetime
     until: datetime
@@ -107,12 +115,12 @@ class Count:
 
 Change = Put | Spend | Revoke | CutOff | Replace | Remove | Count
 
-_ORDER: dict[type, int] = {Spend: 0, Revoke: 1, CutOff: 1, Remove: 2, Replace: 3, Count: 4, Put: 5}
+_place = attrgetter("place")
 
 
 def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
     """Sort *changes* so that a store without transactions may apply them one by one and fails closed."""
-    return tuple(sorted(changes, key=lambda change: _ORDER[type(change)]))
+    return tuple(sorted(changes, key=_place))
 
 
 @transient

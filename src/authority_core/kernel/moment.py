@@ -25,7 +25,8 @@ class Moment:
     """An instant and the chance that belongs to it.
 
     *now* is aware and in UTC. *entropy* is 64 random bytes; each label draws an independent secret from them,
-    so a decision may draw as many as it likes and stays a function.
+    so a decision may draw as many as it likes and stays a function. The last 16 of them name the moment in public;
+    48 that nobody is ever told remain.
     """
 
     now: datetime
@@ -42,6 +43,11 @@ class Moment:
     def salt(self, label: str) -> bytes:
         """Return 32 random bytes."""
         return self._draw(label, 32)
+
+    @property
+    def name(self) -> str:
+        """A public, unguessable identifier of the moment itself, of 128 bits (22 characters)."""
+        return base64url(self.entropy[48:])
 
     @property
     def seconds(self) -> int:

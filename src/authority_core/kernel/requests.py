@@ -16,7 +16,8 @@ from .problems import Problem
 from .values import transient
 
 MAX_FIELDS = 100
-_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_NOTHING: frozenset[str] = frozenset()
 
 
 @transient(kw_only=True)
@@ -46,7 +47,7 @@ class Form:
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self._pairs = pairs
         self._values = dict(pairs)
-        self.repeated = frozenset[str]()
+        self.repeated = _NOTHING
         if len(self._values) != len(pairs):
             names = [name for name, _ in pairs]
             self.repeated = frozenset(name for name in self._values if names.count(name) > 1)
@@ -73,7 +74,7 @@ class Form:
             return ()
         return tuple(value for key, value in self._pairs if key == name and value)
 
-    def refuse_repeats(self, allowed: frozenset[str] = frozenset()) -> None:
+    def refuse_repeats(self, allowed: frozenset[str] = _NOTHING) -> None:
         """Raise `Problem` when any parameter but those *allowed* came more than once (RFC 6749 §3.1, §3.2)."""
         if self.repeated and self.repeated - allowed:
             raise Problem("invalid_request", "A parameter was sent more than once.")
@@ -85,21 +86,9 @@ class Form:
         return iter(self._pairs)
 
 
-def decode_component(text: bytes) -> str:
+def decode_component(data: bytes) -> str:
     """Undo form encoding of one name or value; raises `Problem` (`invalid_request`) for bad escapes, NUL, non-UTF-8."""
-    if b"+" in text:
-        text = text.replace(b"+", b" ")
-    if b"%" in text:
-        if _BAD_ESCAPE.search(text):
-            raise Problem("invalid_request", "The request is not properly encoded.", reason="bad percent-encoding")
-        text = unquote_to_bytes(text)
-    try:
-        decoded = text.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Problem("invalid_request", "The request is not properly encoded.", reason="not UTF-8") from None
-    if "\x00" in decoded:
-        raise Problem("invalid_request", "The request is not properly encoded.", reason="NUL")
-    return decoded
+    return _unescaped(_text(data))
 
 
 def parse_form(data: bytes) -> Form:
@@ -111,15 +100,40 @@ def parse_form(data: bytes) -> Form:
         return Form([])
     if data.count(b"&") >= MAX_FIELDS:
         raise Problem("invalid_request", "The request has too many parameters.")
-    return Form([_pair(part) for part in data.split(b"&") if part])
+    text = _text(data)  # at once, for what separates parameters is ASCII
+    parts = [part.partition("=") for part in text.split("&") if part]
+    if "%" in text:
+        return Form([(_unescaped(name), _unescaped(value)) for name, _, value in parts])
+    return Form([(name, value) for name, _, value in parts])
 
 
-def _pair(part: bytes) -> tuple[str, str]:
-    if b"%" in part:
-        escaped_name, _, escaped_value = part.partition(b"=")
-        return decode_component(escaped_name), decode_component(escaped_value)
-    name, _, value = decode_component(part).partition("=")  # at once, for nothing in it can become a separator
-    return name, value
+def _text(data: bytes) -> str:
+    """Return *data* as text in which `+` has become a blank, and escapes are still escapes."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _malformed("not UTF-8") from None
+    if "\x00" in text:
+        raise _malformed("NUL")
+    return text.replace("+", " ")
+
+
+def _unescaped(text: str) -> str:
+    if "%" not in text:
+        return text
+    if _BAD_ESCAPE.search(text):
+        raise _malformed("bad percent-encoding")
+    try:
+        decoded = unquote_to_bytes(text).decode("utf-8")
+    except UnicodeDecodeError:
+        raise _malformed("not UTF-8") from None
+    if "\x00" in decoded:
+        raise _malformed("NUL")
+    return decoded
+
+
+def _malformed(reason: str) -> Problem:
+    return Problem("invalid_request", "The request is not properly encoded.", reason=reason)
 
 
 def parse_query(request: HttpRequest) -> Form:
@@ -166,5 +180,5 @@ LONGEST_AGENT = 512
 
 def user_agent(request: HttpRequest) -> str | None:
     """Return what the browser calls itself, cut short, and without NUL, which not every database can hold."""
-    agent = request.headers.get("user-agent", "")[: 2 * LONGEST_AGENT]
-    return agent.replace("\x00", "")[:LONGEST_AGENT] or None
+    agent = request.headers.get("user-agent")
+    return agent[: 2 * LONGEST_AGENT].replace("\x00", "")[:LONGEST_AGENT] or None if agent else None

@@ -160,6 +160,9 @@ class Settings:
     consent_ttl_days: int = _integer(0, 0, 3650, "End of remembered consent, days; 0 is none.")
     client_secret_overlap: int = _integer(86400, 0, 31_536_000, "Life of the old secret after rotation, seconds.")
     key_publish_lead: int = _integer(7200, 0, 2_592_000, "Time a new key is published before it signs, seconds.")
+    client_cache_ttl: int = _integer(
+        0, 0, 3600, "How long a process may act on what it knew of a client; 0 reads it with every request. Seconds."
+    )
     jwks_cache_ttl: int = _integer(3600, 0, 86400, "`max-age` of metadata and JWKS, seconds.")
     clock_skew: int = _integer(30, 0, 60, "Leeway on inbound times, seconds.")
 

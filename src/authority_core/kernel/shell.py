@@ -11,14 +11,14 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-import attrs
-from attrs import frozen
+from attrs import field, frozen
 
-from .changes import Change, Conflict, Decision, Put, StorageUnavailable, in_order
+from .audit import AuditTrail
+from .changes import Change, Conflict, Decision, StorageUnavailable, in_order
 from .events import Event
-from .moment import Moment, MomentSource, days
+from .known_clients import KnownClients
+from .moment import Moment, MomentSource, seconds
 from .ports import Listener, Origin, Storage
-from .records import AuditRecord
 from .requests import HttpRequest, user_agent
 from .settings import Settings
 
@@ -28,10 +28,6 @@ S = TypeVar("S")
 ATTEMPTS = 3
 CROWD = 16
 """Attempts for a record that one person writes from several places at once: each conflict lets another one through."""
-_LEVELS = {"all": frozenset({"all", "important", "errors"}), "important": frozenset({"important", "errors"}),
-           "errors": frozenset({"errors"})}  # fmt: skip
-_COMMON = frozenset(field.name for field in attrs.fields(Event)) - {"reason"}
-_details: dict[type[Event], tuple[str, ...]] = {}
 
 logger = logging.getLogger("authority")
 
@@ -44,6 +40,16 @@ class Shell:
     storage: Storage
     moment: MomentSource
     listeners: Sequence[Listener] = ()
+    clients: KnownClients = field(init=False)
+    _trail: AuditTrail = field(init=False)
+
+    @clients.default
+    def _remembered(self) -> KnownClients:
+        return KnownClients(self.storage, seconds(self.settings.client_cache_ttl))
+
+    @_trail.default
+    def _as_settings_ask(self) -> AuditTrail:
+        return AuditTrail.from_settings(self.settings)
 
     async def settle(
         self,
@@ -51,18 +57,24 @@ class Shell:
         attempt: Callable[[Moment], Awaitable[Decision[A]]],
         seal: Callable[[A, Moment], Awaitable[S]],
         attempts: int = ATTEMPTS,
+        *,
+        moment: Moment | None = None,
     ) -> S:
         """Return the sealed answer of the first *attempt* whose changes were committed, of *attempts* at most.
+
+        The first attempt is made at *moment*, when the request has drawn one already.
 
         Raises:
             StorageUnavailable: Storage conflicts for ever, or cannot be reached. Nothing is half done.
         """
         for _ in range(attempts):
-            moment = self.moment()
+            if moment is None:
+                moment = self.moment()
             decision = await attempt(moment)
             sealed = await seal(decision.answer, moment)
             if await self._committed(decision.changes, decision.events, origin, moment):
                 return sealed
+            moment = None
         raise StorageUnavailable("storage conflicts time and again")
 
     async def act(
@@ -77,6 +89,7 @@ class Shell:
             await self.storage.commit(in_order(changes))
         except Conflict:
             return False
+        self.clients.forget(changes)
         return True
 
     async def report(self, origin: Origin, *events: Event) -> None:
@@ -90,18 +103,13 @@ class Shell:
     async def _committed(
         self, changes: Sequence[Change], events: Sequence[Event], origin: Origin, moment: Moment
     ) -> bool:
-        settings = self.settings
-        recorded = _LEVELS[settings.audit_log_level]
-        puts = [
-            Put(audit_record(event, index, origin, moment, settings.audit_log_retention_days))
-            for index, event in enumerate(events)
-            if event.level in recorded
-        ]
-        if changes or puts:
+        lines = self._trail.lines(events, origin, moment)
+        if changes or lines:
             try:
-                await self.storage.commit(in_order((*changes, *puts)) if changes else puts)
+                await self.storage.commit(in_order((*changes, *lines)) if changes else lines)
             except Conflict:
                 return False
+            self.clients.forget(changes)
         if self.listeners:
             await self._tell(events, origin)
         return True
@@ -126,27 +134,3 @@ def origin_of(request: HttpRequest) -> Origin:
 
 async def _as_it_is(answer: A, moment: Moment) -> A:
     return answer
-
-
-def audit_record(event: Event, index: int, origin: Origin, moment: Moment, retention_days: int) -> AuditRecord:
-    """Return the audit trail's line for *event*."""
-    names = _details.get(type(event))
-    if names is None:
-        names = tuple(field.name for field in attrs.fields(type(event)) if field.name not in _COMMON)
-        _details[type(event)] = names
-    detail = {name: value for name in names if (value := getattr(event, name)) is not None}
-    return AuditRecord(
-        audit_id=moment.identifier(f"audit{index}"),
-        at=moment.now,
-        event=event.name,
-        severity=event.severity,
-        client_id=event.client_id,
-        subject=event.subject,
-        session_id=event.session_id,
-        grant_id=event.grant_id,
-        detail=detail,
-        ip_address=origin.ip_address,
-        user_agent=origin.user_agent,
-        request_id=origin.request_id,
-        keep_until=moment.now + days(retention_days),
-    )

@@ -144,7 +144,7 @@ async def _live_client(
     """Return the token's client if it may still act, and the *grant*, when there is one, is alive."""
     if grant is not None and (grant.revoked_at is not None or over(grant, oauth.shell.settings, now)):
         return None
-    client = await oauth.shell.storage.client(client_id) if client_id else None
+    client = await oauth.shell.clients.find(client_id, now) if client_id else None
     if client is None or not client.active:
         return None
     valid_after = client.tokens_valid_after

@@ -22,6 +22,16 @@ def test_labels_draw_independent_secrets():
     assert moment.seconds == int(START.timestamp())
 
 
+def test_a_moment_has_a_name_that_gives_no_secret_away():
+    """Of two moments with one name, what else they draw is unrelated: the name is not what the secrets come from."""
+    one, two = Moment(START, b"e" * 48 + b"n" * 16), Moment(START, b"f" * 48 + b"n" * 16)
+
+    assert one.name == two.name
+    assert len(one.name) == 22
+    assert one.token("a") != two.token("a")
+    assert one.name not in {one.identifier("a"), one.token("a")[:22]}
+
+
 def test_entropy_is_not_shown():
     """The representation of a moment names the time only."""
     assert "eeee" not in repr(Moment(START, b"e" * 64))

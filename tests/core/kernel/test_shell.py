@@ -6,12 +6,13 @@ import pytest
 
 from authority_core import HttpRequest
 from authority_core.kernel.changes import Conflict, CutOff, Decision, Put, Replace, Revoke, Spend, in_order
-from authority_core.kernel.events import TokenIssued, TokenRefused, UserSignedIn
+from authority_core.kernel.events import TokenIssued
 from authority_core.kernel.ports import Origin
-from authority_core.kernel.shell import audit_record, origin_of
+from authority_core.kernel.shell import origin_of
 from authority_core.kernel.sync import run
+from authority_core.testing.contract.samples import an_audit_record
 from authority_core.testing.memory import MemoryStorage
-from authority_core.testing.moments import START, Clock
+from authority_core.testing.moments import START
 from support.relying_party import RelyingParty
 from support.server import make_client, make_server
 
@@ -147,26 +148,10 @@ def test_origin_is_cut_to_size():
     assert origin_of(HttpRequest(method="GET", path="/", headers={})).user_agent is None
 
 
-def test_an_audit_record_says_what_happened():
-    """Names and details of the event, where it came from, and how long it is kept."""
-    event = TokenRefused(client_id="web", error="invalid_grant", grant_type="x", reason="because")
-
-    record = audit_record(event, 0, Origin(ip_address="1.2.3.4"), Clock()(), 90)
-
-    assert (record.event, record.severity, record.client_id) == ("token.refused", "notice", "web")
-    assert record.detail == {"reason": "because", "error": "invalid_grant", "grant_type": "x"}
-    assert (record.keep_until - record.at).days == 90
-    assert audit_record(event, 1, Origin(), Clock()(), 90).audit_id != record.audit_id
-    assert TokenIssued.level == "all"
-    assert UserSignedIn.severity == "info"
-
-
 def test_changes_are_put_in_the_order_that_fails_closed():
     """Spending and revoking first, new records last."""
-    clock = Clock()
-    record = audit_record(TokenRefused(error="x"), 0, Origin(), clock(), 1)
     changes = [
-        Put(record),
+        Put(an_audit_record()),
         Replace(make_client("a")),
         CutOff("s", None, START, START),
         Revoke("grant", "g", START, START),

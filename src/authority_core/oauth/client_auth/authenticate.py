@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ...kernel.encoding import Digest, digest, equal
 from ...kernel.events import ClientAuthenticationFailed
-from ...kernel.moment import expired, instant
+from ...kernel.moment import expired
 from ...kernel.ports import Origin
 from ...kernel.problems import Problem
 from ...kernel.records import Client
@@ -21,15 +21,17 @@ _NOBODY = Digest(bytes(32))
 METHODS = ("none", "client_secret_basic", "client_secret_post")
 
 
-async def authenticate_client(shell: Shell, request: HttpRequest, form: Form, origin: Origin) -> Client:
-    """Return the client that *request* proves; everything that holds a `Client` comes from here.
+async def authenticate_client(
+    shell: Shell, request: HttpRequest, form: Form, origin: Origin, now: datetime
+) -> Client:
+    """Return the client that *request* proves *now*; everything that holds a `Client` comes from here.
 
     Raises `Problem`: `invalid_client`, the same for every reason, or `invalid_request`.
     """
     try:
         credentials = read_credentials(request, form)
-        client = await shell.storage.client(credentials.client_id)
-        fault = verdict(client, credentials, instant(shell.moment))
+        client = await shell.clients.find(credentials.client_id, now)
+        fault = verdict(client, credentials, now)
         if client is None or fault is not None:
             raise unauthenticated(fault or "unknown client", challenge=credentials.method == "client_secret_basic")
     except Problem as problem:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from ...kernel.encoding import Json
+from ...kernel.moment import instant
 from ...kernel.records import Client
 from ...kernel.requests import HttpRequest
 from ...kernel.responses import HttpResponse, json_response
@@ -31,11 +32,10 @@ class IntrospectionEndpoint:
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer with the token's state, for its own client and for the resource it is meant for (RFC 7662 §2.1)."""
-        form = read_post(request)
-        caller = await authenticate_client(self.oauth.shell, request, form, origin_of(request))
+        form, now = read_post(request), instant(self.oauth.shell.moment)
+        caller = await authenticate_client(self.oauth.shell, request, form, origin_of(request), now)
         if not caller.confidential:
             raise unauthenticated("a public client may not introspect")  # RFC 7662 §2.1, §4
-        now = self.oauth.shell.moment().now
         token = await live_token(self.oauth, form.require("token"), now)
         if token is None or not _may_see(caller, token):
             return json_response(_INACTIVE)

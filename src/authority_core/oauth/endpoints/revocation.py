@@ -7,7 +7,7 @@ from attrs import frozen
 from ...kernel.changes import Change, Decision, Revoke, Spend
 from ...kernel.events import TokenRevoked
 from ...kernel.jose import InvalidToken, verify
-from ...kernel.moment import Moment
+from ...kernel.moment import Moment, instant
 from ...kernel.problems import Problem
 from ...kernel.records import Client
 from ...kernel.requests import HttpRequest
@@ -30,7 +30,7 @@ class RevocationEndpoint:
         """End the token if it is the client's; 200 for unknown, ended and foreign ones alike (RFC 7009 §2.2)."""
         form = read_post(request)
         origin = origin_of(request)
-        client = await authenticate_client(self.oauth.shell, request, form, origin)
+        client = await authenticate_client(self.oauth.shell, request, form, origin, instant(self.oauth.shell.moment))
         text = form.require("token")
         await self._refuse_id_token(text)
 

@@ -34,17 +34,17 @@ class TokenEndpoint:
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer with tokens, or with the error of RFC 6749 §5.2."""
-        origin = origin_of(request)
+        origin, moment = origin_of(request), self.oauth.shell.moment()
         form = read_post(request)
         name = form.require("grant_type")
-        client = await authenticate_client(self.oauth.shell, request, form, origin)
+        client = await authenticate_client(self.oauth.shell, request, form, origin, moment.now)
         try:
             grant = self._grant(name, client)
             typed = grant.parse(form, client)
         except Problem as problem:
             await self.oauth.shell.report(origin, _refused(problem.refusal, name, client))
             raise
-        answer = await self._exchange(grant, typed, client, origin)
+        answer = await self._exchange(grant, typed, client, origin, moment)
         return error_response(answer) if isinstance(answer, Refusal) else json_response(answer)
 
     def _grant(self, name: str, client: Client) -> AnyGrant:
@@ -55,7 +55,9 @@ class TokenEndpoint:
             raise Problem("unauthorized_client", "The client is not registered for this grant type.")
         return grant
 
-    async def _exchange(self, grant: AnyGrant, typed: object, client: Client, origin: Origin) -> Json | Refusal:
+    async def _exchange(
+        self, grant: AnyGrant, typed: object, client: Client, origin: Origin, moment: Moment
+    ) -> Json | Refusal:
         shell, signer = self.oauth.shell, self.oauth.signer
 
         async def attempt(moment: Moment) -> Decision[Tokens | Refusal]:
@@ -74,7 +76,7 @@ class TokenEndpoint:
         async def sealed(answer: Tokens | Refusal, moment: Moment) -> Json | Refusal:
             return answer if isinstance(answer, Refusal) else await seal(answer, signer)
 
-        return await shell.settle(origin, attempt, sealed)
+        return await shell.settle(origin, attempt, sealed, moment=moment)
 
     async def _may_act(self, person: str) -> bool:
         # A host's own source may answer anything; only claims, even none of them, mean yes.

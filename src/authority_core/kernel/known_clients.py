@@ -1,0 +1,51 @@
+"""Registered clients, remembered for as long as the settings allow: every request names one, and few were changed.
+
+What this process changes it forgets at once; a change by another process is seen when the memory has run out. So
+nothing is remembered unless an operator asks for it: a client that was disabled is refused everywhere at once.
+Clients that do not exist are never remembered, so that a new one works at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from attrs import define, field
+
+from .changes import Change, Remove, Replace
+from .ports import ClientReads
+from .records import Client
+
+MOST = 1000
+"""Clients that are remembered; one more, and all are forgotten."""
+
+
+@define(eq=False)
+class KnownClients:
+    """Reads clients from storage, each at most once in *memory*; with every request when that is zero."""
+
+    _storage: ClientReads
+    _memory: timedelta
+    _known: dict[str, tuple[Client, datetime, datetime]] = field(factory=dict, init=False)
+
+    async def find(self, client_id: str, now: datetime) -> Client | None:
+        """Return the client called exactly *client_id* as it is *now*, or was a moment ago."""
+        if not self._memory:
+            return await self._storage.client(client_id)
+        known = self._known.get(client_id)
+        if known is not None and known[1] <= now < known[2]:
+            return known[0]
+        client = await self._storage.client(client_id)
+        if client is not None:
+            if len(self._known) >= MOST:
+                self._known.clear()
+            self._known[client_id] = client, now, now + self._memory
+        return client
+
+    def forget(self, changes: Iterable[Change]) -> None:
+        """Forget the clients that *changes* have written or taken away."""
+        if not self._known:
+            return
+        for change in changes:
+            if isinstance(change, Replace | Remove) and isinstance(change.record, Client):
+                self._known.pop(change.record.client_id, None)

@@ -1,0 +1,121 @@
+"""Clients may be remembered, for as long as the operator says."""
+
+from __future__ import annotations
+
+import pytest
+
+from authority_core.kernel import known_clients
+from authority_core.kernel.changes import Replace
+from authority_core.kernel.sync import run
+from support.relying_party import RelyingParty
+from support.server import make_client, make_server
+
+
+class Counting:
+    """Storage that counts how often a client was read."""
+
+    def __init__(self, inner: object) -> None:
+        self.inner, self.reads = inner, 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    def client(self, client_id: str) -> object:
+        self.reads += 1
+        return self.inner.client(client_id)  # type: ignore[attr-defined]  # passed through
+
+
+def remembering(seconds: int):
+    kept: list[Counting] = []
+
+    def wrap(inner: object) -> Counting:
+        kept.append(Counting(inner))
+        return kept[0]
+
+    server = make_server(wrapped=wrap, client_cache_ttl=seconds)
+    return server, kept[0], RelyingParty(server, "service")
+
+
+def test_a_client_is_read_with_every_request():
+    """Unless the operator asks for memory, and then what another process disables is refused at once."""
+    server, storage, party = remembering(0)
+
+    assert party.credentials(scope="read").status == 200
+    assert party.credentials(scope="read").status == 200
+    assert storage.reads == 2
+
+    server.change_client("service", active=False)  # as another process does
+
+    assert party.credentials(scope="read").status == 401
+
+
+def test_a_client_is_remembered_for_as_long_as_the_operator_says():
+    """Until then it is not read; from then on the change of another process is seen."""
+    server, storage, party = remembering(5)
+
+    assert party.credentials(scope="read").status == 200
+    server.change_client("service", active=False)
+    server.clock.wind(seconds=4)
+    assert party.credentials(scope="read").status == 200
+    assert storage.reads == 1
+
+    server.clock.wind(seconds=1)
+
+    assert party.credentials(scope="read").status == 401
+    assert storage.reads == 2
+
+
+def test_a_clock_that_goes_back_is_no_reason_to_remember_longer():
+    """What was read in the future is read again."""
+    server, storage, party = remembering(5)
+
+    party.credentials(scope="read")
+    server.clock.wind(seconds=-3)
+    party.credentials(scope="read")
+
+    assert storage.reads == 2
+
+
+def test_what_this_process_changes_it_sees_at_once():
+    """A new secret works and a client taken away is refused, with memory or without."""
+    server, _, party = remembering(3600)
+    clients = server.authority.clients
+
+    assert party.credentials(scope="read").status == 200
+    run(clients.delete("service"))
+
+    assert party.credentials(scope="read").status == 401
+
+
+def test_a_client_that_does_not_exist_is_not_remembered():
+    """So that it works as soon as it is registered."""
+    server, storage, _ = remembering(3600)
+
+    assert RelyingParty(server, "later").credentials(scope="read").status == 401
+    assert RelyingParty(server, "later").credentials(scope="read").status == 401
+    assert storage.reads == 2
+
+    server.write(Replace(make_client("later")))
+
+    assert RelyingParty(server, "later").credentials(scope="read").status == 200
+
+
+def test_the_memory_is_bounded(monkeypatch):
+    """One more than fits, and everything is forgotten: nothing grows with the number of clients."""
+    monkeypatch.setattr(known_clients, "MOST", 2)
+    server, _, party = remembering(3600)
+    known = server.authority.shell.clients
+    now = server.clock().now
+
+    for name in ("service", "web", "spa"):
+        run(known.find(name, now))
+
+    assert len(known._known) <= 2
+    assert party.credentials(scope="read").status == 200
+
+
+@pytest.mark.parametrize("seconds", [-1, 3601])
+def test_the_memory_has_limits(seconds):
+    """No more than an hour."""
+    with pytest.raises(Exception, match="client_cache_ttl"):
+        make_server(client_cache_ttl=seconds)
