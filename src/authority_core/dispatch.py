@@ -44,45 +44,44 @@ class Dispatch:
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer *request*; every refusal and failure becomes its specified answer."""
+        route = self._routes.get(request.path)
         try:
-            response = await self._dispatched(request)
+            if route is None:
+                response = self._elsewhere(request)
+            elif request.method not in route.methods:
+                response = self._other_method(request, route)
+            elif len(request.body) > self._longest:
+                response = self._refusal(request, route, refuse("request_too_large", "The request is too large."), ())
+            else:
+                try:
+                    response = await route.endpoint(request)
+                except Exception as error:  # noqa: BLE001 - every failure has its answer
+                    response = self._failed(request, route, error)
         except Exception:
             # What is left can only be a page that does not render, the error page perhaps: plain text always works.
             logger.exception("a page failed", extra={"request_id": request.request_id})
             response = HttpResponse(500, _PLAIN, b"The server failed.")
-        if self._always:
-            return HttpResponse(response.status, response.headers + self._always, response.body)
-        return response
+        more = self._always
+        if route is not None and route.cors and "origin" in request.headers:
+            more = more if response.header("access-control-allow-origin") else more + _CORS
+        return HttpResponse(response.status, response.headers + more, response.body) if more else response
 
-    async def _dispatched(self, request: HttpRequest) -> HttpResponse:
-        route = self._routes.get(request.path)
-        if route is None:
-            if request.path.startswith(PREFIX):
-                return self._static(request)
-            return self._screen.error(request, refuse("not_found", "There is nothing here."))
-        if request.method not in route.methods:
-            return self._other_method(request, route)
-        if len(request.body) > self._longest:
-            return self._refusal(request, route, refuse("request_too_large", "The request is too large."), ())
-        response = await self._answered(request, route)
-        if route.cors and "origin" in request.headers and response.header("access-control-allow-origin") is None:
-            return HttpResponse(response.status, response.headers + _CORS, response.body)
-        return response
+    def _elsewhere(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(PREFIX):
+            return self._static(request)
+        return self._screen.error(request, refuse("not_found", "There is nothing here."))
 
-    async def _answered(self, request: HttpRequest, route: Route) -> HttpResponse:
-        try:
-            return await route.endpoint(request)
-        except Problem as problem:
-            return self._refusal(request, route, problem.refusal, problem.headers)
-        except (StorageUnavailable, Busy) as error:
-            about = _about(request, route)
+    def _failed(self, request: HttpRequest, route: Route, error: Exception) -> HttpResponse:
+        if isinstance(error, Problem):
+            return self._refusal(request, route, error.refusal, error.headers)
+        about = {"request_id": request.request_id, "route": route.path}
+        if isinstance(error, StorageUnavailable | Busy):
             # One line and the cause; our own frames say nothing here.
-            logger.error("%s: %s", type(error).__name__, error, exc_info=error.__cause__, extra=about)  # noqa: TRY400
+            logger.error("%s: %s", type(error).__name__, error, exc_info=error.__cause__, extra=about)
             refusal = refuse("temporarily_unavailable", "The server cannot answer right now. Please try again.")
             return self._refusal(request, route, refusal, _RETRY)
-        except Exception:
-            logger.exception("an endpoint failed", extra=_about(request, route))
-            return self._refusal(request, route, refuse("server_error", "The server failed."), ())
+        logger.error("an endpoint failed", exc_info=error, extra=about)
+        return self._refusal(request, route, refuse("server_error", "The server failed."), ())
 
     def _refusal(self, request: HttpRequest, route: Route, refusal: Refusal, headers: Headers) -> HttpResponse:
         if route.page:
@@ -96,6 +95,3 @@ class Dispatch:
         allow = ("allow", ", ".join((*route.methods, "HEAD") if "GET" in route.methods else route.methods))
         return self._refusal(request, route, refuse("method_not_allowed", "The method is not allowed."), (allow,))
 
-
-def _about(request: HttpRequest, route: Route) -> dict[str, object]:
-    return {"request_id": request.request_id, "route": route.path}

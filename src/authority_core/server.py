@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from .accounts.accounts import Accounts
 from .admin.clients import Clients
@@ -125,9 +125,9 @@ class Authority:
         """Whether the storage is asynchronous."""
         return is_async(self.storage)
 
-    async def handle(self, request: HttpRequest) -> HttpResponse:
-        """Answer *request*; never raises for what a request or storage does."""
-        return await self._dispatch(request)
+    def handle(self, request: HttpRequest) -> Coroutine[Any, Any, HttpResponse]:
+        """Answer *request* when awaited; never raises for what a request or storage does."""
+        return self._dispatch(request)
 
     def receive(
         self,

@@ -7,6 +7,7 @@ from datetime import timedelta
 from urllib.parse import quote, urlencode
 
 from attrs import evolve
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from authority_core import Problem
 from authority_core.kernel.browser import Browsers
 from authority_core.kernel.changes import Revoke
 from authority_core.kernel.encoding import base64url, base64url_decode, decode_json_object, digest, encode_json
-from authority_core.kernel.jose import InvalidToken, PublicKey, verify
+from authority_core.kernel.jose import InvalidToken, PublicKey, two_halves, verify
 from authority_core.kernel.moment import Moment
 from authority_core.kernel.problems import Refusal
 from authority_core.kernel.records import AuthorizationCode, Grant, RefreshToken, Spent, Stored
@@ -37,6 +38,7 @@ SETTINGS = make_settings()
 VAULT = Vault.from_settings(SETTINGS)
 BROWSERS = Browsers.from_settings(SETTINGS)
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
+HALF = st.integers(1, 2**256 - 1) | st.integers(0, 255).map(lambda bits: 2**bits)
 VERIFIER = st.text("abcXYZ019-._~", min_size=43, max_size=50)
 SCOPES = st.frozensets(st.sampled_from(["openid", "offline_access", "read", "write", "admin"]))
 MOMENTS = st.builds(
@@ -47,6 +49,14 @@ TOKEN = keys.signer("ES256").sign("JWT", {"sub": "u1"})
 
 
 # --- encoding --------------------------------------------------------------------------------------------------------
+
+
+@given(HALF, HALF)
+def test_both_halves_of_a_signature_have_32_bytes(r, s):
+    """However DER writes the two numbers: short, long, or with a zero before."""
+    both = two_halves(encode_dss_signature(r, s))
+
+    assert both == r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 @given(st.binary())

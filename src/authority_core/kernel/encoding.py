@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any, NewType, cast
 
 Digest = NewType("Digest", bytes)
@@ -32,6 +32,9 @@ def encode_json(value: object) -> str:
     """Return the compact JSON text of *value*; raises `ValueError` for NaN and infinities (RFC 8259 §6)."""
     return _encoder.encode(value) if _kept is None else "".join(_kept(value, 0))
 
+
+quoted: Callable[[str], str] = json.encoder.encode_basestring
+"""Return the JSON text of a string."""
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
@@ -58,7 +61,7 @@ def base64url_decode(text: str) -> bytes:
 
 def digest(kind: str, secret: str) -> Digest:
     """Return the look-up key of a *secret* with 256 bits of entropy, as *kind*; a code never matches as a token."""
-    return Digest(hashlib.sha256(kind.encode("ascii") + b"\x00" + secret.encode("utf-8", "surrogatepass")).digest())
+    return Digest(sha256(f"{kind}\x00{secret}".encode("utf-8", "surrogatepass")).digest())
 
 
 def keyed_digest(key: bytes, kind: str, value: str) -> Digest:

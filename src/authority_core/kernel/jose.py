@@ -16,7 +16,6 @@ from typing import Any, cast
 from attrs import field, frozen
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from joserfc.errors import JoseError, SecurityWarning
 
 from .encoding import Json, base64url, base64url_decode, decode_json_object, encode_json
@@ -111,11 +110,16 @@ def _signature_by(algorithm: str, key: Any) -> Callable[[bytes], bytes]:
         return partial(_algorithm(algorithm).sign, key=key)
     ecdsa = ec.ECDSA(hashes.SHA256())
 
-    def signature(signed: bytes) -> bytes:
-        r, s = decode_dss_signature(native.sign(signed, ecdsa))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")  # RFC 7518 §3.4
+    return lambda signed: two_halves(native.sign(signed, ecdsa))
 
-    return signature
+
+def two_halves(der: bytes) -> bytes:
+    """Return an ECDSA signature over P-256, in *der* (RFC 3279 §2.2.3), as 64 bytes (RFC 7518 §3.4).
+
+    DER writes both integers without leading zeros, but with one before a first bit that is set.
+    """
+    second = 4 + der[3]
+    return der[4:second][-32:].rjust(32, b"\0") + der[second + 2 :][-32:].rjust(32, b"\0")
 
 
 @frozen(eq=False)

@@ -7,7 +7,7 @@ Clients that do not exist are never remembered, so that a new one works at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from datetime import datetime, timedelta
 
 from attrs import define, field
@@ -28,10 +28,11 @@ class KnownClients:
     _memory: timedelta
     _known: dict[str, tuple[Client, datetime, datetime]] = field(factory=dict, init=False)
 
-    async def find(self, client_id: str, now: datetime) -> Client | None:
+    def find(self, client_id: str, now: datetime) -> Awaitable[Client | None]:
         """Return the client called exactly *client_id* as it is *now*, or was a moment ago."""
-        if not self._memory:
-            return await self._storage.client(client_id)
+        return self._remembered(client_id, now) if self._memory else self._storage.client(client_id)
+
+    async def _remembered(self, client_id: str, now: datetime) -> Client | None:
         known = self._known.get(client_id)
         if known is not None and known[1] <= now < known[2]:
             return known[0]

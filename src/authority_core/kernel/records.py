@@ -84,7 +84,7 @@ class Client:
 # --- authorization state ---------------------------------------------------------------------------------------------
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class Grant:
     """What a subject allowed a client. Liveness is kept here: a token lives only while its grant does."""
 
@@ -106,7 +106,7 @@ class Grant:
     keep_until: datetime
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class AuthorizationCode:
     """A code waiting to be redeemed (RFC 6749 §4.1.2); carries the grant that redemption will store."""
 
@@ -120,7 +120,7 @@ class AuthorizationCode:
     keep_until: datetime
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class RefreshToken:
     """One link of a grant's chain of refresh tokens (RFC 6749 §6)."""
 
@@ -131,7 +131,7 @@ class RefreshToken:
     keep_until: datetime
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class AccessToken:
     """An opaque access token. A token of `client_credentials` has no grant and no subject of its own."""
 
@@ -174,7 +174,7 @@ class Consent:
     version: int = 0
 
 
-@frozen(kw_only=True)
+@transient(kw_only=True)
 class Spent:
     """The mark left by the one `Spend` that won. *salt* lets a refresh token's successor be derived again."""
 

@@ -72,9 +72,20 @@ class Shell:
                 moment = self.moment()
             decision = await attempt(moment)
             sealed = await seal(decision.answer, moment)
-            if await self._committed(decision.changes, decision.events, origin, moment):
-                return sealed
-            moment = None
+            changes, events = decision.changes, decision.events
+            lines = self._trail.lines(events, origin, moment)
+            try:
+                if changes:
+                    await self.storage.commit(in_order((*changes, *lines)))
+                    self.clients.forget(changes)
+                elif lines:
+                    await self.storage.commit(lines)
+            except Conflict:
+                moment = None
+                continue
+            if self.listeners:
+                await self._tell(events, origin)
+            return sealed
         raise StorageUnavailable("storage conflicts time and again")
 
     async def act(
@@ -99,20 +110,6 @@ class Shell:
             return Decision(None, (), events)
 
         await self.act(origin, attempt)
-
-    async def _committed(
-        self, changes: Sequence[Change], events: Sequence[Event], origin: Origin, moment: Moment
-    ) -> bool:
-        lines = self._trail.lines(events, origin, moment)
-        if changes or lines:
-            try:
-                await self.storage.commit(in_order((*changes, *lines)) if changes else lines)
-            except Conflict:
-                return False
-            self.clients.forget(changes)
-        if self.listeners:
-            await self._tell(events, origin)
-        return True
 
     async def _tell(self, events: Sequence[Event], origin: Origin) -> None:
         for event in events:

@@ -168,9 +168,16 @@ class MemoryStorage:
         with self._lock:
             spending: set[Digest] = set()
             for change in changes:
-                self._check(change, spending)
+                if type(change) is Put:  # nearly all changes are, and most commits are one line of the audit trail
+                    if _key(change.record) in self._table(type(change.record)):
+                        raise Conflict
+                else:
+                    self._check(change, spending)
             for change in changes:
-                self._apply(change)
+                if type(change) is Put:
+                    self._table(type(change.record))[_key(change.record)] = change.record
+                else:
+                    self._apply(change)
 
     def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
         """Forget what may be forgotten, *limit* records at most; return how much. One batch does for a dictionary."""

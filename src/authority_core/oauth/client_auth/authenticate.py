@@ -45,12 +45,13 @@ async def authenticate_client(
 def verdict(client: Client | None, credentials: Credentials, now: datetime) -> str | None:
     """Return why *credentials* do not prove *client*, for the operator, or `None` when they do."""
     presented = digest(KIND, credentials.secret or "")
-    secrets = () if client is None else client.secrets
-    live = [one.digest for one in secrets if one.expires_at is None or not expired(one.expires_at, now)]
-    # At least one comparison, so that an unknown client costs what a wrong secret does.
-    proved = False
-    for known in live or [_NOBODY]:
-        proved = equal(known, presented) or proved
+    live = proved = False
+    for one in client.secrets if client is not None else ():
+        if one.expires_at is None or not expired(one.expires_at, now):
+            live = True
+            proved = equal(one.digest, presented) or proved
+    if not live:  # at least one comparison, so that an unknown client costs what a wrong secret does
+        equal(_NOBODY, presented)
     if client is None:
         return "unknown client"
     if not client.active:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from attrs import frozen
 
 from ...kernel.changes import Decision
-from ...kernel.encoding import Json
 from ...kernel.events import TokenRefused
 from ...kernel.moment import Moment
-from ...kernel.ports import Origin
 from ...kernel.problems import Problem, Refusal, refuse
 from ...kernel.records import Client
 from ...kernel.requests import Form, HttpRequest, parse_body
-from ...kernel.responses import HttpResponse, error_response, json_response
+from ...kernel.responses import HttpResponse, error_response, json_text_response
 from ...kernel.shell import origin_of
 from ..client_auth.authenticate import authenticate_client
 from ..context import OAuth
@@ -34,18 +32,19 @@ class TokenEndpoint:
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer with tokens, or with the error of RFC 6749 §5.2."""
-        origin, moment = origin_of(request), self.oauth.shell.moment()
-        form = read_post(request)
+        shell = self.oauth.shell
+        origin, moment, form = origin_of(request), shell.moment(), read_post(request)
         name = form.require("grant_type")
-        client = await authenticate_client(self.oauth.shell, request, form, origin, moment.now)
+        client = await authenticate_client(shell, request, form, origin, moment.now)
         try:
             grant = self._grant(name, client)
             typed = grant.parse(form, client)
         except Problem as problem:
-            await self.oauth.shell.report(origin, _refused(problem.refusal, name, client))
+            await shell.report(origin, _refused(problem.refusal, name, client))
             raise
-        answer = await self._exchange(grant, typed, client, origin, moment)
-        return error_response(answer) if isinstance(answer, Refusal) else json_response(answer)
+        return await shell.settle(
+            origin, self._attempt(grant, typed, client), self._sealed, moment=moment
+        )
 
     def _grant(self, name: str, client: Client) -> AnyGrant:
         grant = self.oauth.grants.get(name)
@@ -55,16 +54,17 @@ class TokenEndpoint:
             raise Problem("unauthorized_client", "The client is not registered for this grant type.")
         return grant
 
-    async def _exchange(
-        self, grant: AnyGrant, typed: object, client: Client, origin: Origin, moment: Moment
-    ) -> Json | Refusal:
-        shell, signer = self.oauth.shell, self.oauth.signer
+    def _attempt(
+        self, grant: AnyGrant, typed: object, client: Client
+    ) -> Callable[[Moment], Awaitable[Decision[Tokens | Refusal]]]:
+        shell = self.oauth.shell
 
         async def attempt(moment: Moment) -> Decision[Tokens | Refusal]:
             facts = await grant.load(typed, shell.storage)
             decision = grant.decide(typed, facts, shell.settings, moment)
-            if isinstance(decision.answer, Tokens):
-                person = decision.answer.access.person
+            answer = decision.answer
+            if isinstance(answer, Tokens):
+                person = answer.access.person
                 if person is None or await self._may_act(person):
                     return decision
                 decision = Decision(_GONE)
@@ -73,10 +73,12 @@ class TokenEndpoint:
                 return Decision(decision.answer, decision.changes, (*decision.events, refused))
             return decision
 
-        async def sealed(answer: Tokens | Refusal, moment: Moment) -> Json | Refusal:
-            return answer if isinstance(answer, Refusal) else await seal(answer, signer)
+        return attempt
 
-        return await shell.settle(origin, attempt, sealed, moment=moment)
+    async def _sealed(self, answer: Tokens | Refusal, moment: Moment) -> HttpResponse:
+        if isinstance(answer, Refusal):
+            return error_response(answer)
+        return json_text_response(await seal(answer, self.oauth.signer))
 
     async def _may_act(self, person: str) -> bool:
         # A host's own source may answer anything; only claims, even none of them, mean yes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import field
 
-from ...kernel.encoding import Json
+from ...kernel.encoding import quoted
 from ...kernel.ports import Signer
 from ...kernel.values import join_words, transient
 from .access import MintedAccess
@@ -21,21 +21,24 @@ class Tokens:
     id_token: Unsigned | None = None
 
 
-async def seal(tokens: Tokens, signer: Signer) -> Json:
-    """Sign what is unsigned and return the body of the answer."""
-    access = tokens.access.token
+async def seal(tokens: Tokens, signer: Signer) -> str:
+    """Sign what is unsigned and return the body of the answer as JSON text.
+
+    A compact JWS consists of letters, digits and `-_.` (RFC 7515 §7.1), of which none needs escaping.
+    """
+    minted = tokens.access
+    access = minted.token
     if isinstance(access, Unsigned):
         access = await signer.sign(access.algorithm, access.typ, access.claims)
-    body: Json = {
-        "access_token": access,
-        "token_type": "Bearer",
-        "expires_in": tokens.access.expires_in,
-        "scope": join_words(tokens.access.scope),
-    }
+        text = f'"{access}"'
+    else:
+        text = quoted(access)
+    more = ""
     if tokens.refresh_token is not None:
-        body["refresh_token"] = tokens.refresh_token
+        more = f',"refresh_token":{quoted(tokens.refresh_token)}'
     if tokens.id_token is not None:
         unsigned = tokens.id_token
         claims = {**unsigned.claims, "at_hash": at_hash(access, unsigned.algorithm)}
-        body["id_token"] = await signer.sign(unsigned.algorithm, unsigned.typ, claims)
-    return body
+        more += f',"id_token":"{await signer.sign(unsigned.algorithm, unsigned.typ, claims)}"'
+    scope = quoted(join_words(minted.scope))
+    return f'{{"access_token":{text},"token_type":"Bearer","expires_in":{minted.expires_in},"scope":{scope}{more}}}'
