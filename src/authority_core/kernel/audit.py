@@ -42,28 +42,29 @@ class AuditTrail:
 
     def lines(self, events: Iterable[Event], origin: Origin, moment: Moment) -> list[Put]:
         """Return the lines to write for *events* of one *moment*, in their order."""
-        return [
-            Put(self._line(event, f"{moment.name}{index}" if index else moment.name, origin, moment))
-            for index, event in enumerate(events)
-            if event.level in self.recorded
-        ]
+        lines: list[Put] = []
+        for event in events:
+            if event.level in self.recorded:
+                audit_id = f"{moment.name}{len(lines)}" if lines else moment.name
+                lines.append(Put(self._line(event, audit_id, origin, moment)))
+        return lines
 
     def _line(self, event: Event, audit_id: str, origin: Origin, moment: Moment) -> AuditRecord:
         own = _own.get(type(event)) or _own_of(type(event))
-        return AuditRecord(
-            audit_id=audit_id,
-            at=moment.now,
-            event=event.name,
-            severity=event.severity,
-            client_id=event.client_id,
-            subject=event.subject,
-            session_id=event.session_id,
-            grant_id=event.grant_id,
-            detail={name: value for name in own if (value := getattr(event, name)) is not None},
-            ip_address=origin.ip_address,
-            user_agent=origin.user_agent,
-            request_id=origin.request_id,
-            keep_until=moment.now + self.kept,
+        return AuditRecord(  # by position, which is a third of the price of naming thirteen
+            audit_id,
+            moment.now,
+            event.name,
+            event.severity,
+            event.client_id,
+            event.subject,
+            event.session_id,
+            event.grant_id,
+            {name: value for name in own if (value := getattr(event, name)) is not None},
+            origin.ip_address,
+            origin.user_agent,
+            origin.request_id,
+            moment.now + self.kept,
         )
 
 

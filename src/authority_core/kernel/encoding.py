@@ -11,6 +11,7 @@ import binascii
 import hmac
 import json
 import math
+from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, NewType, cast
@@ -41,7 +42,12 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 def base64url(data: bytes) -> str:
     """Return *data* as base64url without padding (RFC 7515 §2)."""
-    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
+    return b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
+
+
+def base64url_bytes(data: bytes) -> bytes:
+    """Return *data* as base64url in bytes, for what is signed or sent as it is."""
+    return b2a_base64(data, newline=False).translate(_URL_SAFE, b"=")
 
 
 def base64url_decode(text: str) -> bytes:

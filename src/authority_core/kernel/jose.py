@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc.errors import JoseError, SecurityWarning
 
-from .encoding import Json, base64url, base64url_decode, decode_json_object, encode_json
+from .encoding import Json, base64url_bytes, base64url_decode, decode_json_object, encode_json
 
 MAX_TOKEN = 16_384
 """Characters of a JWT that are looked at; longer ones are refused before decoding."""
@@ -85,7 +85,7 @@ class PrivateKey:
     kid: str
     algorithm: str
     _signature: Callable[[bytes], bytes] = field(repr=False)
-    _headers: dict[str, str] = field(factory=dict, repr=False, init=False)
+    _headers: dict[str, bytes] = field(factory=dict, repr=False, init=False)
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, object], algorithm: str, kid: str) -> PrivateKey:
@@ -98,9 +98,9 @@ class PrivateKey:
         header = self._headers.get(typ)
         if header is None:
             members = {"alg": self.algorithm, "typ": typ, "kid": self.kid}
-            header = self._headers[typ] = base64url(encode_json(members).encode("utf-8")) + "."
-        signed = header + base64url(encode_json(claims).encode("utf-8"))
-        return f"{signed}.{base64url(self._signature(signed.encode('ascii')))}"
+            header = self._headers[typ] = base64url_bytes(encode_json(members).encode("utf-8")) + b"."
+        signed = header + base64url_bytes(encode_json(claims).encode("utf-8"))
+        return (signed + b"." + base64url_bytes(self._signature(signed))).decode("ascii")
 
 
 def _signature_by(algorithm: str, key: Any) -> Callable[[bytes], bytes]:

@@ -16,6 +16,8 @@ from attrs import field
 from .encoding import base64url
 from .values import transient
 
+_now, _random = datetime.now, os.urandom
+
 MomentSource = Callable[[], "Moment"]
 """Draws the moment of one attempt; `system_moment` in production, a hand-wound clock in tests."""
 
@@ -41,6 +43,11 @@ class Moment:
         """Return a public, unguessable identifier of 128 bits (22 characters)."""
         return base64url(blake2b(self.entropy + label.encode(), digest_size=16).digest())
 
+    def token_and_identifier(self, label: str) -> tuple[str, str]:
+        """Return a secret as `token` does, and a public identifier for it that tells nothing of it."""
+        drawn = blake2b(self.entropy + label.encode(), digest_size=48).digest()
+        return base64url(drawn[:32]), base64url(drawn[32:])
+
     def salt(self, label: str) -> bytes:
         """Return 32 random bytes."""
         return blake2b(self.entropy + label.encode(), digest_size=32).digest()
@@ -58,7 +65,7 @@ class Moment:
 
 def system_moment() -> Moment:
     """Draw the present moment from the system's clock and random generator."""
-    return Moment(datetime.now(timezone.utc), os.urandom(64))
+    return Moment(_now(timezone.utc), _random(64))
 
 
 def instant(source: MomentSource) -> datetime:

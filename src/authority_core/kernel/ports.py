@@ -273,7 +273,7 @@ class Busy(Exception):
     """Too much slow work is waiting; the request ends with 503 and `Retry-After`."""
 
 
-@transient(kw_only=True)
+@transient
 class Origin:
     """Where a request came from, for the audit trail."""
 

@@ -272,7 +272,7 @@ class Counter:
 # --- audit -----------------------------------------------------------------------------------------------------------
 
 
-@transient(kw_only=True)
+@transient
 class AuditRecord:
     """One line of the audit trail; holds no password, token, secret or code."""
 

@@ -86,9 +86,13 @@ class Form:
         return iter(self._pairs)
 
 
-def decode_component(data: bytes) -> str:
-    """Undo form encoding of one name or value; raises `Problem` (`invalid_request`) for bad escapes, NUL, non-UTF-8."""
-    return _unescaped(_text(data))
+def decode_pair(data: bytes, separator: str) -> tuple[str, str, str]:
+    """Undo form encoding of two values with a *separator* between them: return the one, the separator, the other.
+
+    Raises `Problem` (`invalid_request`) for bad escapes, NUL, or anything but UTF-8.
+    """
+    one, found, other = _text(data).partition(separator)
+    return _unescaped(one), found, _unescaped(other)
 
 
 def parse_form(data: bytes) -> Form:
@@ -101,10 +105,13 @@ def parse_form(data: bytes) -> Form:
     if data.count(b"&") >= MAX_FIELDS:
         raise Problem("invalid_request", "The request has too many parameters.")
     text = _text(data)  # at once, for what separates parameters is ASCII
-    parts = [part.partition("=") for part in text.split("&") if part]
-    if "%" in text:
-        return Form([(_unescaped(name), _unescaped(value)) for name, _, value in parts])
-    return Form([(name, value) for name, _, value in parts])
+    escaped = "%" in text
+    pairs = []
+    for part in text.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            pairs.append((_unescaped(name), _unescaped(value)) if escaped else (name, value))
+    return Form(pairs)
 
 
 def _text(data: bytes) -> str:

@@ -32,12 +32,12 @@ class HttpResponse:
 
 def json_response(value: Mapping[str, object], status: int = 200, headers: Headers = ()) -> HttpResponse:
     """Answer with a JSON object that no cache may keep (RFC 6749 §5.1)."""
-    return json_text_response(encode_json(value), status, headers)
+    return HttpResponse(status, _JSON_NO_STORE + headers, encode_json(value).encode("utf-8"))
 
 
-def json_text_response(text: str, status: int = 200, headers: Headers = ()) -> HttpResponse:
-    """Answer with the JSON object whose *text* is known already."""
-    return HttpResponse(status, _JSON_NO_STORE + headers, text.encode("utf-8"))
+def json_text_response(text: str) -> HttpResponse:
+    """Answer 200 with the JSON object whose *text* is known already."""
+    return HttpResponse(200, _JSON_NO_STORE, text.encode("utf-8"))
 
 
 def error_response(refusal: Refusal, headers: Headers = ()) -> HttpResponse:

@@ -122,11 +122,7 @@ class Shell:
 
 def origin_of(request: HttpRequest) -> Origin:
     """Return where *request* came from, for the audit trail."""
-    return Origin(
-        ip_address=request.client_address,
-        user_agent=user_agent(request),
-        request_id=request.request_id,
-    )
+    return Origin(request.client_address, user_agent(request), request.request_id)
 
 
 async def _as_it_is(answer: A, moment: Moment) -> A:

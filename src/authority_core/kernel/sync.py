@@ -21,6 +21,8 @@ OPTIONAL = tuple(name for name in vars(Forgets) if not name.startswith("_"))
 """Methods that a storage may do without."""
 
 _OAUTH_METHODS = tuple(name for name in METHODS if hasattr(OAuthStorage, name))
+_PLAIN = frozenset(name for name in METHODS if getattr(Storage, name).__code__.co_argcount == 2)
+"""Methods of one argument: what every request calls, at a lower price than any arguments have."""
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -63,11 +65,23 @@ class _Coat:
     """Storage as the shell sees it: every method awaitable, every foreign error a `StorageUnavailable`."""
 
     def __init__(self, storage: object) -> None:
-        wrap = _guarded if is_async(storage) else _lifted
+        wrap, wrap_plain = (_guarded, _guarded) if is_async(storage) else (_lifted, _lifted_plain)
         for name in (*METHODS, *OPTIONAL):
             method = getattr(storage, name, None)
             if method is not None:
-                setattr(self, name, wrap(method))
+                setattr(self, name, (wrap_plain if name in _PLAIN else wrap)(method))
+
+
+def _lifted_plain(method: Callable[[Any], Any]) -> Callable[[Any], Coroutine[Any, Any, Any]]:
+    async def lifted(argument: Any) -> Any:
+        try:
+            return method(argument)
+        except (Conflict, StorageUnavailable):
+            raise
+        except Exception as error:
+            raise StorageUnavailable(f"{method.__qualname__} failed") from error
+
+    return lifted
 
 
 def _lifted(method: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:

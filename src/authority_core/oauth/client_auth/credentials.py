@@ -8,7 +8,7 @@ from typing import Literal
 from attrs import field
 
 from ...kernel.problems import Problem
-from ...kernel.requests import Form, HttpRequest, decode_component
+from ...kernel.requests import Form, HttpRequest, decode_pair
 from ...kernel.values import transient
 
 BASIC_CHALLENGE = (("www-authenticate", 'Basic realm="authority", charset="UTF-8"'),)
@@ -57,17 +57,16 @@ def _basic(header: str) -> Credentials:
         decoded = binascii.a2b_base64(encoded, strict_mode=True)
     except ValueError:
         raise unauthenticated("credentials that are not base64", challenge=True) from None
-    name, colon, secret = decoded.partition(b":")
-    if not colon:
-        raise unauthenticated("credentials without a colon", challenge=True)
     try:  # RFC 6749 §2.3.1 wants both parts form-encoded
-        client_id, secret_text = decode_component(name), decode_component(secret)
+        client_id, colon, secret = decode_pair(decoded, ":")
     except Problem:
         raise unauthenticated("credentials that are not form-encoded UTF-8", challenge=True) from None
-    if not client_id or not secret_text:
+    if not colon:
+        raise unauthenticated("credentials without a colon", challenge=True)
+    if not client_id or not secret:
         raise unauthenticated("empty credentials", challenge=True)
-    _check_length(client_id, secret_text, challenge=True)
-    return Credentials(client_id, "client_secret_basic", secret_text)
+    _check_length(client_id, secret, challenge=True)
+    return Credentials(client_id, "client_secret_basic", secret)
 
 
 def _check_length(client_id: str, secret: str | None, *, challenge: bool) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
+from functools import partial
 
 from attrs import frozen
 
@@ -12,7 +13,7 @@ from ...kernel.moment import Moment
 from ...kernel.problems import Problem, Refusal, refuse
 from ...kernel.records import Client
 from ...kernel.requests import Form, HttpRequest, parse_body
-from ...kernel.responses import HttpResponse, error_response, json_text_response
+from ...kernel.responses import HttpResponse, error_response
 from ...kernel.shell import origin_of
 from ..client_auth.authenticate import authenticate_client
 from ..context import OAuth
@@ -42,9 +43,8 @@ class TokenEndpoint:
         except Problem as problem:
             await shell.report(origin, _refused(problem.refusal, name, client))
             raise
-        return await shell.settle(
-            origin, self._attempt(grant, typed, client), self._sealed, moment=moment
-        )
+        attempt = partial(self._attempt, grant, typed, client)
+        return await shell.settle(origin, attempt, self._sealed, moment=moment)
 
     def _grant(self, name: str, client: Client) -> AnyGrant:
         grant = self.oauth.grants.get(name)
@@ -54,31 +54,25 @@ class TokenEndpoint:
             raise Problem("unauthorized_client", "The client is not registered for this grant type.")
         return grant
 
-    def _attempt(
-        self, grant: AnyGrant, typed: object, client: Client
-    ) -> Callable[[Moment], Awaitable[Decision[Tokens | Refusal]]]:
+    async def _attempt(
+        self, grant: AnyGrant, typed: object, client: Client, moment: Moment
+    ) -> Decision[Tokens | Refusal]:
         shell = self.oauth.shell
+        facts = await grant.load(typed, shell.storage)
+        decision = grant.decide(typed, facts, shell.settings, moment)
+        answer = decision.answer
+        if isinstance(answer, Tokens):
+            person = answer.access.person
+            if person is None or await self._may_act(person):
+                return decision
+            decision = Decision(_GONE)
+        if isinstance(decision.answer, Refusal):
+            refused = _refused(decision.answer, grant.name, client)
+            return Decision(decision.answer, decision.changes, (*decision.events, refused))
+        return decision
 
-        async def attempt(moment: Moment) -> Decision[Tokens | Refusal]:
-            facts = await grant.load(typed, shell.storage)
-            decision = grant.decide(typed, facts, shell.settings, moment)
-            answer = decision.answer
-            if isinstance(answer, Tokens):
-                person = answer.access.person
-                if person is None or await self._may_act(person):
-                    return decision
-                decision = Decision(_GONE)
-            if isinstance(decision.answer, Refusal):
-                refused = _refused(decision.answer, grant.name, client)
-                return Decision(decision.answer, decision.changes, (*decision.events, refused))
-            return decision
-
-        return attempt
-
-    async def _sealed(self, answer: Tokens | Refusal, moment: Moment) -> HttpResponse:
-        if isinstance(answer, Refusal):
-            return error_response(answer)
-        return json_text_response(await seal(answer, self.oauth.signer))
+    def _sealed(self, answer: Tokens | Refusal, moment: Moment) -> Awaitable[HttpResponse]:
+        return _told(answer) if isinstance(answer, Refusal) else seal(answer, self.oauth.signer)
 
     async def _may_act(self, person: str) -> bool:
         # A host's own source may answer anything; only claims, even none of them, mean yes.
@@ -92,6 +86,10 @@ def read_post(request: HttpRequest) -> Form:
     form = parse_body(request)
     form.refuse_repeats(_MAY_REPEAT)
     return form
+
+
+async def _told(refusal: Refusal) -> HttpResponse:
+    return error_response(refusal)
 
 
 def _refused(refusal: Refusal, grant_type: str, client: Client) -> TokenRefused:

@@ -133,4 +133,4 @@ def _redeemed(
         scope=join_words(grant.scope),
         token_id=access.token_id,
     )
-    return Decision(Tokens(access=access, refresh_token=refresh_token, id_token=id_token), tuple(changes), (issued,))
+    return Decision(Tokens(access, refresh_token, id_token), tuple(changes), (issued,))

@@ -50,7 +50,7 @@ class ClientCredentials:
         """Decide."""
         client = request.client
         # RFC 6749 §4.4: only confidential clients.
-        if not client.confidential:
+        if client.token_endpoint_auth_method == "none":
             return Decision(refuse("unauthorized_client", "This grant is for confidential clients."))
         allowed = client.scopes - USER_SCOPES
         scope = request.scope
@@ -69,4 +69,4 @@ class ClientCredentials:
         issued = TokenIssued(
             client_id=client.client_id, grant_type=self.name, scope=join_words(scope), token_id=access.token_id
         )
-        return Decision(Tokens(access=access), access.changes, (issued,))
+        return Decision(Tokens(access), access.changes, (issued,))

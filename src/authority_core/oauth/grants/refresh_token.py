@@ -146,4 +146,4 @@ def _refreshed(
         token_id=access.token_id,
         repeated=spent is not None,
     )
-    return Decision(Tokens(access=access, refresh_token=successor, id_token=id_token), tuple(changes), (issued,))
+    return Decision(Tokens(access, successor, id_token), tuple(changes), (issued,))

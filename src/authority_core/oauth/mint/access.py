@@ -49,9 +49,9 @@ def mint_access_token(
     lifetime = settings.access_token_ttl
     if grant is not None:
         lifetime = min(lifetime, int((grant.expires_at - moment.now).total_seconds()))
-    token_id = moment.identifier("access_token_id")
     if (client.access_token_format or settings.access_token_format) == "opaque":
-        return _opaque(client, subject, grant, scope, audience, token_id, lifetime, moment)
+        return _opaque(client, subject, grant, scope, audience, lifetime, moment)
+    token_id = moment.identifier("access_token_id")
     issued_at = moment.seconds
     claims: Json = {
         "iss": settings.issuer,
@@ -88,11 +88,10 @@ def _opaque(
     grant: Grant | None,
     scope: frozenset[str],
     audience: tuple[str, ...],
-    token_id: str,
     lifetime: int,
     moment: Moment,
 ) -> MintedAccess:
-    token = moment.token(KIND)
+    token, token_id = moment.token_and_identifier(KIND)
     expires_at = moment.now + seconds(lifetime)
     record = AccessToken(
         key=digest(KIND, token),

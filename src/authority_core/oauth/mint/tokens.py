@@ -6,13 +6,14 @@ from attrs import field
 
 from ...kernel.encoding import quoted
 from ...kernel.ports import Signer
+from ...kernel.responses import HttpResponse, json_text_response
 from ...kernel.values import join_words, transient
 from .access import MintedAccess
 from .id_token import at_hash
 from .unsigned import Unsigned
 
 
-@transient(kw_only=True)
+@transient
 class Tokens:
     """What the token endpoint will answer, before signing. A custom grant returns one too."""
 
@@ -21,8 +22,8 @@ class Tokens:
     id_token: Unsigned | None = None
 
 
-async def seal(tokens: Tokens, signer: Signer) -> str:
-    """Sign what is unsigned and return the body of the answer as JSON text.
+async def seal(tokens: Tokens, signer: Signer) -> HttpResponse:
+    """Sign what is unsigned and return the answer.
 
     A compact JWS consists of letters, digits and `-_.` (RFC 7515 §7.1), of which none needs escaping.
     """
@@ -41,4 +42,6 @@ async def seal(tokens: Tokens, signer: Signer) -> str:
         claims = {**unsigned.claims, "at_hash": at_hash(access, unsigned.algorithm)}
         more += f',"id_token":"{await signer.sign(unsigned.algorithm, unsigned.typ, claims)}"'
     scope = quoted(join_words(minted.scope))
-    return f'{{"access_token":{text},"token_type":"Bearer","expires_in":{minted.expires_in},"scope":{scope}{more}}}'
+    return json_text_response(
+        f'{{"access_token":{text},"token_type":"Bearer","expires_in":{minted.expires_in},"scope":{scope}{more}}}'
+    )
