@@ -89,9 +89,8 @@ def measure() -> list[Goal]:
         ):
             spy.reset()
             _ask(authority, template.encode())
-            held = reads + (name != "client_credentials")  # the person is read as well
             done = sum(spy.reads.values())
-            goals.append(Goal(f"{name}, storage reads", done, reads, "", held=held, note=_spelled(spy.reads)))
+            goals.append(Goal(f"{name}, storage reads", done, reads, "", note=_spelled(spy.reads)))
             goals.append(Goal(f"{name}, commits", len(spy.commits), 1, ""))
             if name == "client_credentials":
                 goals.append(Goal(f"{name}, changes beyond the audit trail", _beyond_audit(spy.commits), 0, ""))

@@ -26,7 +26,7 @@ from .kernel.show import Screen
 from .kernel.sync import coat, is_async, misses
 from .kernel.vault import Vault
 from .landing import LandingEndpoint
-from .oauth.context import OAuth
+from .oauth.context import OAuth, by_claims
 from .oauth.grants.authorization_code import AuthorizationCodeGrant
 from .oauth.grants.base import AnyGrant
 from .oauth.grants.client_credentials import ClientCredentials
@@ -109,7 +109,8 @@ class Authority:
         if people is None or source is None:
             raise ConfigurationError(["sign_in needs claims: who is there, and what is known of them."])
         self.users = Users(self.shell, self.passwords)
-        self.oauth = OAuth(self.shell, self.keys, signer or self.keys, _by_name(grants), source)
+        may_act = self.accounts.may_act if self.accounts else by_claims(source)
+        self.oauth = OAuth(self.shell, self.keys, signer or self.keys, _by_name(grants), source, may_act)
         self.clients = Clients(self.shell, frozenset(self.oauth.grants))
         routes = oauth_routes(self.oauth, people, self.screen, self.browsers)
         routes += (Route("/", ("GET",), LandingEndpoint(self.screen, people, self.accounts is not None), page=True),)

@@ -6,7 +6,7 @@ host, so compose `lifespan(authority)` into yours; forgotten, everything starts 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, Iterable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -61,28 +61,14 @@ class _Application:
             await send({"type": "websocket.close", "code": 1003})
 
     async def _read(self, scope: Scope, receive: Receive) -> HttpRequest | None:
-        headers: dict[str, str] = {}
-        for raw_name, raw_value in scope["headers"]:
-            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-            if name in headers:
-                value = headers[name] + ("; " if name == "cookie" else ", ") + value
-            headers[name] = value
-        body = b""
-        if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
-            whole = await self._body(receive)
-            if whole is None:
-                return None
-            body = whole
+        method: str = scope["method"]
+        body = b"" if method in ("GET", "HEAD", "OPTIONS") else await self._body(receive)
+        if body is None:
+            return None
         client = scope.get("client")
-        return self._authority.receive(
-            scope["method"],
-            _path(scope),
-            scope["query_string"],
-            headers,
-            body,
-            client[0] if client else None,
-            scope,
-        )
+        peer = client[0] if client else None
+        headers = _headers(scope["headers"])
+        return self._authority.receive(method, _path(scope), scope["query_string"], headers, body, peer, scope)
 
     async def _body(self, receive: Receive) -> bytes | None:
         """Return the body as far as it is looked at, or `None` when the client left before its end."""
@@ -114,6 +100,16 @@ class _Application:
                 return
 
 
+def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in pairs:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        if name in headers:
+            value = headers[name] + ("; " if name == "cookie" else ", ") + value
+        headers[name] = value
+    return headers
+
+
 def _path(scope: MutableMapping[str, Any]) -> str:
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
@@ -137,7 +133,7 @@ def _as_get(request: HttpRequest) -> HttpRequest:
 async def _write(response: HttpResponse, request_id: str | None, send: Send, *, without_body: bool) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     if response.status not in (204, 304):
-        headers.append((b"content-length", str(len(response.body)).encode("ascii")))
+        headers.append((b"content-length", b"%d" % len(response.body)))
     if request_id is not None:
         headers.append((b"x-request-id", request_id.encode("ascii")))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -18,6 +18,7 @@ import authority_pages
 import authority_starlette
 from authority_core.kernel.redirect_uri import fault
 from authority_core.oauth.checks.scope import parse_scope
+from authority_core.oauth.context import by_claims
 from support.browser import FORM
 from support.checks import Unchanged, is_page, is_refusal
 from support.relying_party import RelyingParty, basic, json_of
@@ -372,7 +373,8 @@ def test_a291_hooks_that_answer_nonsense(door, answer):
     world = door()
     party = world.party()
     tokens = party.tokens()
-    accounts = world.server.authority.oauth.claims
+    oauth = world.server.authority.oauth
+    ours = {"claims": oauth.claims, "may_act": oauth.may_act}
 
     class Nonsense:
         async def claims(self, subject, wanted):
@@ -381,14 +383,16 @@ def test_a291_hooks_that_answer_nonsense(door, answer):
             return answer
 
     code = party.code(who="bob")
-    object.__setattr__(world.server.authority.oauth, "claims", Nonsense())
+    for name, part in {"claims": Nonsense(), "may_act": by_claims(Nonsense())}.items():
+        object.__setattr__(oauth, name, part)
     with Unchanged(world.server):
         assert party.userinfo(tokens["access_token"]).status in (401, 500)
         assert party.refresh(tokens["refresh_token"]).status in (400, 500)
         assert party.redeem(code).status in (400, 500)
         response = party.post("/token/introspect", {"token": tokens["access_token"]})
         assert response.status == 500 or json_of(response) == {"active": False}
-    object.__setattr__(world.server.authority.oauth, "claims", accounts)
+    for name, part in ours.items():
+        object.__setattr__(oauth, name, part)
     assert party.redeem(code).status == 200
 
 

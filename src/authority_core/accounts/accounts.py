@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from attrs import field, frozen
 
@@ -10,7 +11,7 @@ from ..kernel.browser import Browsers
 from ..kernel.moment import instant
 from ..kernel.passwords import Passwords
 from ..kernel.ports import Authentication
-from ..kernel.records import User
+from ..kernel.records import Holder, User
 from ..kernel.requests import HttpRequest
 from ..kernel.routes import Route
 from ..kernel.shell import Shell
@@ -50,9 +51,12 @@ class Accounts:
         user = await self.shell.storage.user(subject)
         if user is None or not may_sign_in(user, instant(self.shell.moment)):
             return None
-        if not wanted:
-            return {}
         return {name: value for name, value in known_claims(user).items() if name in wanted and value is not None}
+
+    async def may_act(self, subject: str, holder: Holder | None, now: datetime) -> bool:
+        """Tell whether *subject* has an account that may sign in; it is read unless the *holder* is known."""
+        account = await self.shell.storage.user(subject) if holder is None else holder.account
+        return account is not None and may_sign_in(account, now)
 
     def routes(self) -> tuple[Route, ...]:
         """Return this wing's routes."""

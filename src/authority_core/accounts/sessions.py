@@ -11,7 +11,7 @@ from ..kernel.encoding import digest
 from ..kernel.identity import person
 from ..kernel.moment import Moment, expired
 from ..kernel.ports import Authentication
-from ..kernel.records import Session, User
+from ..kernel.records import Session, Standing, User
 from ..kernel.requests import HttpRequest, cookie, user_agent
 from ..kernel.responses import Headers, set_cookie
 from ..kernel.settings import Settings
@@ -110,7 +110,7 @@ def ended(session: Session, settings: Settings, now: datetime) -> bool:
     return bool(idle) and expired(session.last_activity + idle, now)
 
 
-def may_sign_in(user: User, now: datetime) -> bool:
+def may_sign_in(user: User | Standing, now: datetime) -> bool:
     """Tell whether *user* is active and not locked."""
     if not user.active:
         return False

@@ -64,11 +64,14 @@ class GrantReads(Protocol):
         ...
 
     async def code(self, key: Digest) -> Stored[AuthorizationCode] | None:
-        """Return the code, its spent mark, and as *grant* the code's own grant with `revoked_at` computed."""
+        """Return the code, its spent mark, and as *grant* the code's own grant with `revoked_at` computed.
+
+        Storage of ours adds the *holder*, which saves a read; so may any.
+        """
         ...
 
     async def refresh_token(self, key: Digest) -> Stored[RefreshToken] | None:
-        """Return the refresh token with its grant and spent mark, in one read."""
+        """Return the refresh token with its grant and spent mark, in one read; perhaps with the *holder* too."""
         ...
 
     async def access_token(self, key: Digest) -> Stored[AccessToken] | None:

@@ -182,6 +182,22 @@ class Spent:
     salt: bytes = field(default=b"", repr=False)
 
 
+@transient
+class Standing:
+    """What decides whether the person of an account may act: the fields of `User` of these names."""
+
+    active: bool
+    locked_at: datetime | None = None
+    unlock_at: datetime | None = None
+
+
+@transient
+class Holder:
+    """The account of a grant's subject, looked for along with the grant; `None` when there is none."""
+
+    account: Standing | User | None
+
+
 @transient(kw_only=True)
 class Stored(Generic[R]):
     """All that a decision may ask of a single-use or revocable record, in one read."""
@@ -190,6 +206,8 @@ class Stored(Generic[R]):
     grant: Grant | None = None
     """With `revoked_at` filled in; `None` when the record has no grant, or none yet."""
     spent: Spent | None = None
+    holder: Holder | None = field(default=None, eq=False)
+    """`None` when storage did not look for the account; it is asked for by itself then."""
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------

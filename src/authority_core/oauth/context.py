@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 
 from attrs import frozen
 
 from ..kernel.ports import ClaimsSource, Signer
+from ..kernel.records import Holder
 from ..kernel.shell import Shell
 from .grants.base import AnyGrant
 from .mint.keys import KeyRing
+
+MayAct = Callable[[str, Holder | None, datetime], Awaitable[bool]]
+"""Tells whether a subject may act at an instant; storage may have looked at its account already."""
+
+
+def by_claims(source: ClaimsSource) -> MayAct:
+    """Return the rule for a host's own people: who has claims, even none of them, may act."""
+
+    async def may_act(subject: str, holder: Holder | None, now: datetime) -> bool:
+        # A host's own source may answer anything; only claims mean yes.
+        return isinstance(await source.claims(subject, frozenset()), Mapping)
+
+    return may_act
 
 
 @frozen(eq=False)
@@ -21,3 +36,4 @@ class OAuth:
     signer: Signer
     grants: Mapping[str, AnyGrant]
     claims: ClaimsSource
+    may_act: MayAct

@@ -25,6 +25,7 @@ from ..kernel.records import (
     Consent,
     Counter,
     Grant,
+    Holder,
     Interaction,
     Mutable,
     RefreshToken,
@@ -78,7 +79,8 @@ class MemoryStorage:
             record = self._get(AuthorizationCode, key)
             if record is None:
                 return None
-            return Stored(record=record, grant=self._alive(record.grant), spent=self.spent(key))
+            grant = self._alive(record.grant)
+            return Stored(record=record, grant=grant, spent=self.spent(key), holder=self._holder(grant))
 
     def refresh_token(self, key: Digest) -> Stored[RefreshToken] | None:
         """Return the refresh token with its grant."""
@@ -86,7 +88,8 @@ class MemoryStorage:
             record = self._get(RefreshToken, key)
             if record is None:
                 return None
-            return Stored(record=record, grant=self.grant(record.grant_id), spent=self.spent(key))
+            grant = self.grant(record.grant_id)
+            return Stored(record=record, grant=grant, spent=self.spent(key), holder=self._holder(grant))
 
     def access_token(self, key: Digest) -> Stored[AccessToken] | None:
         """Return the opaque access token with its grant."""
@@ -168,16 +171,9 @@ class MemoryStorage:
         with self._lock:
             spending: set[Digest] = set()
             for change in changes:
-                if type(change) is Put:  # nearly all changes are, and most commits are one line of the audit trail
-                    if _key(change.record) in self._table(type(change.record)):
-                        raise Conflict
-                else:
-                    self._check(change, spending)
+                self._check(change, spending)
             for change in changes:
-                if type(change) is Put:
-                    self._table(type(change.record))[_key(change.record)] = change.record
-                else:
-                    self._apply(change)
+                self._apply(change)
 
     def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
         """Forget what may be forgotten, *limit* records at most; return how much. One batch does for a dictionary."""
@@ -287,6 +283,9 @@ class MemoryStorage:
             ends.append(mark if mark is not None and grant.created_at <= mark[0] else None)
         times = [end[0] for end in ends if end is not None]
         return evolve(grant, revoked_at=min(times)) if times else grant
+
+    def _holder(self, grant: Grant | None) -> Holder | None:
+        return None if grant is None else Holder(self._get(User, grant.subject))
 
     def _live_session(self, session: Session) -> Session:
         mark = self._cut_off.get((session.user_id, None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from functools import partial
 
 from attrs import frozen
@@ -63,7 +63,7 @@ class TokenEndpoint:
         answer = decision.answer
         if isinstance(answer, Tokens):
             person = answer.access.person
-            if person is None or await self._may_act(person):
+            if person is None or await self.oauth.may_act(person, answer.holder, moment.now):
                 return decision
             decision = Decision(_GONE)
         if isinstance(decision.answer, Refusal):
@@ -73,10 +73,6 @@ class TokenEndpoint:
 
     def _sealed(self, answer: Tokens | Refusal, moment: Moment) -> Awaitable[HttpResponse]:
         return _told(answer) if isinstance(answer, Refusal) else seal(answer, self.oauth.signer)
-
-    async def _may_act(self, person: str) -> bool:
-        # A host's own source may answer anything; only claims, even none of them, mean yes.
-        return isinstance(await self.oauth.claims.claims(person, frozenset()), Mapping)
 
 
 def read_post(request: HttpRequest) -> Form:

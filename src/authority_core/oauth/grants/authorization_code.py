@@ -88,7 +88,7 @@ class AuthorizationCodeGrant:
             audience = narrowed_audience(request.resource, code.grant.audience)
         except Problem as problem:  # RFC 8707 §2.2
             return Decision(problem.refusal)
-        return _redeemed(code, client, audience, policy, moment)
+        return _redeemed(facts, client, audience, policy, moment)
 
 
 def _same_redirect(code: AuthorizationCode, request: CodeRequest) -> bool:
@@ -108,8 +108,9 @@ def _replayed(grant: Grant, moment: Moment, *, revoke: bool) -> Outcome:
 
 
 def _redeemed(
-    code: AuthorizationCode, client: Client, audience: tuple[str, ...], policy: Settings, moment: Moment
+    facts: Stored[AuthorizationCode], client: Client, audience: tuple[str, ...], policy: Settings, moment: Moment
 ) -> Outcome:
+    code = facts.record
     grant = code.grant
     if not grant.scope <= client.scopes:  # what the client may no longer have disappears silently
         grant = evolve(grant, scope=grant.scope & client.scopes)
@@ -133,4 +134,4 @@ def _redeemed(
         scope=join_words(grant.scope),
         token_id=access.token_id,
     )
-    return Decision(Tokens(access, refresh_token, id_token), tuple(changes), (issued,))
+    return Decision(Tokens(access, refresh_token, id_token, facts.holder), tuple(changes), (issued,))

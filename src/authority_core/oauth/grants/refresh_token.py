@@ -95,7 +95,7 @@ class RefreshTokenGrant:
             audience = narrowed_audience(request.resource, grant.audience)
         except Problem as problem:
             return Decision(problem.refusal)
-        return _refreshed(request, stored.record, grant, spent, scope, audience, policy, moment)
+        return _refreshed(request, stored, grant, scope, audience, policy, moment)
 
 
 def _repeats(spent: Spent, facts: RefreshFacts, policy: Settings, moment: Moment) -> bool:
@@ -115,15 +115,14 @@ def _replayed(grant: Grant, moment: Moment) -> Outcome:
 
 def _refreshed(
     request: RefreshRequest,
-    record: RefreshToken,
+    stored: Stored[RefreshToken],
     grant: Grant,
-    spent: Spent | None,
     scope: frozenset[str],
     audience: tuple[str, ...],
     policy: Settings,
     moment: Moment,
 ) -> Outcome:
-    client = request.client
+    client, record, spent = request.client, stored.record, stored.spent
     access = mint_access_token(
         policy, client, subject=grant.subject, grant=grant, scope=scope, audience=audience, moment=moment
     )
@@ -146,4 +145,4 @@ def _refreshed(
         token_id=access.token_id,
         repeated=spent is not None,
     )
-    return Decision(Tokens(access, successor, id_token), tuple(changes), (issued,))
+    return Decision(Tokens(access, successor, id_token, stored.holder), tuple(changes), (issued,))

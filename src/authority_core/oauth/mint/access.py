@@ -15,7 +15,7 @@ from ...kernel.moment import Moment, seconds
 from ...kernel.records import AccessToken, Client, Grant
 from ...kernel.settings import Settings
 from ...kernel.values import join_words, transient
-from .unsigned import Unsigned
+from .unsigned import Unsigned, add_authentication
 
 KIND = "access_token"
 GRACE = timedelta(days=1)
@@ -47,8 +47,8 @@ def mint_access_token(
 ) -> MintedAccess:
     """Return an access token for *subject*; it never outlives its *grant*."""
     lifetime = settings.access_token_ttl
-    if grant is not None:
-        lifetime = min(lifetime, int((grant.expires_at - moment.now).total_seconds()))
+    if grant is not None and grant.expires_at < moment.now + seconds(lifetime):
+        lifetime = int((grant.expires_at - moment.now).total_seconds())
     if (client.access_token_format or settings.access_token_format) == "opaque":
         return _opaque(client, subject, grant, scope, audience, lifetime, moment)
     token_id = moment.identifier("access_token_id")
@@ -64,22 +64,10 @@ def mint_access_token(
         "scope": join_words(scope),
     }
     if grant is not None:
-        claims |= _grant_claims(grant)
+        claims["gid"] = grant.grant_id
+        add_authentication(claims, grant)  # RFC 9068 §2.2.1
     unsigned = Unsigned(settings.access_token_algorithm, "at+jwt", claims)
-    return MintedAccess(unsigned, token_id, lifetime, scope, person=grant.subject if grant else None)
-
-
-def _grant_claims(grant: Grant) -> Json:
-    claims: Json = {"gid": grant.grant_id}
-    if grant.auth_time is not None:  # RFC 9068 §2.2.1
-        claims["auth_time"] = int(grant.auth_time.timestamp())
-    if grant.acr is not None:
-        claims["acr"] = grant.acr
-    if grant.amr:
-        claims["amr"] = list(grant.amr)
-    if grant.session_id is not None:
-        claims["sid"] = grant.session_id
-    return claims
+    return MintedAccess(unsigned, token_id, lifetime, scope, (), grant.subject if grant else None)
 
 
 def _opaque(

@@ -8,7 +8,7 @@ from ...kernel.encoding import Json, base64url
 from ...kernel.moment import Moment
 from ...kernel.records import Client, Grant
 from ...kernel.settings import Settings
-from .unsigned import Unsigned
+from .unsigned import Unsigned, add_authentication
 
 # The hash of at_hash follows the ID token's own algorithm; EdDSA with Ed25519 uses SHA-512 (RFC 8032 §5.1).
 _HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
@@ -27,16 +27,9 @@ def mint_id_token(
         "iat": issued_at,
         "jti": moment.identifier("id_token_id"),
     }
-    if grant.auth_time is not None:
-        claims["auth_time"] = int(grant.auth_time.timestamp())
     if nonce is not None:
         claims["nonce"] = nonce
-    if grant.acr is not None:
-        claims["acr"] = grant.acr
-    if grant.amr:
-        claims["amr"] = list(grant.amr)
-    if grant.session_id is not None:
-        claims["sid"] = grant.session_id
+    add_authentication(claims, grant)
     return Unsigned(_algorithm(settings, client), "JWT", claims)
 
 

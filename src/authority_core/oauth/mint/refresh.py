@@ -1,14 +1,15 @@
 """Refresh tokens: the first of a grant is drawn, every further one is derived from the one presented.
 
-`successor = HMAC-SHA-256(key=presented token, "successor" ‖ salt)`; the salt is random and kept in the spent mark. A
-repeat within the reuse interval therefore gets the same successor and nothing needs storing in the clear. The
-database alone cannot compute it, nor can an old token without the database.
+`successor = BLAKE2b(key=presented token, "successor" ‖ salt)`, keyed (RFC 7693 §2.9), which promises what HMAC does at
+a fifth of the price; the salt is random and kept in the spent mark. A repeat within the reuse interval therefore gets
+the same successor and nothing needs storing in the clear. The database alone cannot compute it, nor can an old token
+without the database.
 """
 
 from __future__ import annotations
 
-import hmac
 from datetime import timedelta
+from hashlib import blake2b, sha256
 
 from ...kernel.encoding import base64url, digest
 from ...kernel.moment import Moment, seconds
@@ -17,11 +18,16 @@ from ...kernel.settings import Settings
 
 KIND = "refresh_token"
 GRACE = timedelta(days=1)
+_LONGEST_KEY = blake2b.MAX_KEY_SIZE
+"""Bytes; a token of ours has 43."""
 
 
 def successor_of(presented: str, salt: bytes) -> str:
     """Return the one successor of the *presented* token under the *salt* of its spent mark."""
-    return base64url(hmac.digest(presented.encode("utf-8", "surrogatepass"), b"successor" + salt, "sha256"))
+    key = presented.encode("utf-8", "surrogatepass")
+    if len(key) > _LONGEST_KEY:  # a foreign token; as HMAC does it (RFC 2104 §2)
+        key = sha256(key).digest()
+    return base64url(blake2b(b"successor" + salt, digest_size=32, key=key).digest())
 
 
 def refresh_record(

@@ -6,6 +6,7 @@ from attrs import field
 
 from ...kernel.encoding import quoted
 from ...kernel.ports import Signer
+from ...kernel.records import Holder
 from ...kernel.responses import HttpResponse, json_text_response
 from ...kernel.values import join_words, transient
 from .access import MintedAccess
@@ -20,6 +21,8 @@ class Tokens:
     access: MintedAccess
     refresh_token: str | None = field(default=None, repr=False)
     id_token: Unsigned | None = None
+    holder: Holder | None = None
+    """The account of the person, where it was read along with the grant."""
 
 
 async def seal(tokens: Tokens, signer: Signer) -> HttpResponse:

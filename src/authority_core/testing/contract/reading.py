@@ -9,7 +9,7 @@ from attrs import evolve
 from ...kernel.changes import Put, Replace, Spend
 from ...kernel.encoding import Digest
 from ...kernel.ports import Storage
-from ...kernel.records import Insertable, Mutable
+from ...kernel.records import Insertable, Mutable, User
 from .samples import (
     KEEP,
     NOW,
@@ -137,6 +137,32 @@ class Reading:
 
         found = await by_digest(storage, a_refresh_token().key)
         expect_same(sum(one is not None for one in found), 1, "a refresh token is a refresh token and nothing else")
+
+    @promise
+    async def test_a_holder_is_the_account_of_the_subject(self, stage: Stage) -> None:
+        """Told along with a code or refresh token, if at all, is the account's state now, or that there is none."""
+        storage = stage.storage
+        until = NOW + timedelta(minutes=5)
+        await storage.commit([Put(a_grant()), Put(a_code(a_grant())), Put(a_refresh_token())])
+
+        async def told() -> list[tuple[object, ...] | None]:
+            found = [await storage.code(a_code(a_grant()).key), await storage.refresh_token(a_refresh_token().key)]
+            holders = [one.holder for one in found if one is not None and one.holder is not None]
+            accounts = [holder.account for holder in holders]
+            return [None if one is None else (one.active, one.locked_at, one.unlock_at) for one in accounts]
+
+        silent = not await told()
+        user = evolve(a_user("subject"), active=True, locked_at=None, unlock_at=None)
+        states: list[tuple[User | None, tuple[object, ...] | None]] = [
+            (None, None),
+            (user, (True, None, None)),
+            (evolve(user, version=1, active=False), (False, None, None)),
+            (evolve(user, version=2, locked_at=NOW, unlock_at=until), (True, NOW, until)),
+        ]
+        for written, state in states:
+            if written is not None:
+                await storage.commit([Replace(written)])
+            expect_same(await told(), [] if silent else [state] * 2, "the holder is the account as it is now")
 
     @promise
     async def test_clients_come_in_pages(self, stage: Stage) -> None:

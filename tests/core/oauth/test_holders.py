@@ -1,0 +1,106 @@
+"""Whoever may not act gets no tokens, whether storage told of the account along with the grant or is asked for it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from attrs import evolve
+
+from authority_core.kernel.changes import Remove
+from authority_core.testing.moments import START
+from support.relying_party import RelyingParty, json_of
+from support.server import make_server
+
+
+class Reading:
+    """Storage that notes what is read; with *silent* it does not look for the holder of a grant."""
+
+    def __init__(self, inner: object, silent: bool) -> None:
+        self.inner, self.silent, self.read = inner, silent, []
+
+    def __getattr__(self, name: str) -> object:
+        method = getattr(self.inner, name)
+
+        def reading(*arguments: object) -> object:
+            self.read.append(name)
+            found = method(*arguments)
+            told = self.silent and name in ("code", "refresh_token") and found is not None
+            return evolve(found, holder=None) if told else found
+
+        return reading if callable(method) else method
+
+
+def world(silent: bool):
+    kept: list[Reading] = []
+
+    def wrap(inner: object) -> Reading:
+        kept.append(Reading(inner, silent))
+        return kept[0]
+
+    server = make_server(wrapped=wrap)
+    return server, kept[0], RelyingParty(server)
+
+
+STATES = {
+    "inactive": {"active": False},
+    "locked": {"locked_at": START},
+    "locked for a while": {"locked_at": START, "unlock_at": START + timedelta(minutes=5)},
+}
+
+
+@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("how", [*STATES, "gone"])
+def test_who_may_not_act_gets_no_tokens(how, silent):
+    """Not for a code and not for a refresh token, though nobody cut the grants off; nothing is spent by trying."""
+    server, _, party = world(silent)
+    tokens, code = party.tokens(), party.code()
+    known = server.storage.user("u1")
+    if how == "gone":
+        server.write(Remove(known))
+    else:
+        server.change_user("u1", **STATES[how])
+
+    assert party.redeem(code).status == 400
+    assert party.refresh(tokens["refresh_token"]).status == 400
+
+    if how != "gone":
+        server.change_user("u1", active=True, locked_at=None, unlock_at=None)
+        assert party.redeem(code).status == 200
+        assert party.refresh(tokens["refresh_token"]).status == 200
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_lock_ends_by_itself(silent):
+    """At the instant it was to end, and not before."""
+    server, _, party = world(silent)
+    tokens = party.tokens()
+    server.change_user("u1", **STATES["locked for a while"])
+
+    server.clock.wind(minutes=4, seconds=59)
+    assert party.refresh(tokens["refresh_token"]).status == 400
+
+    server.clock.wind(seconds=1)
+    assert party.refresh(tokens["refresh_token"]).status == 200
+
+
+@pytest.mark.parametrize(
+    ("silent", "for_a_code", "for_a_refresh"),
+    [
+        (False, ["client", "code"], ["client", "refresh_token"]),
+        (True, ["client", "code", "user"], ["client", "refresh_token", "user"]),
+    ],
+)
+def test_two_reads_are_enough(silent, for_a_code, for_a_refresh):
+    """The client, and the code or token with its grant and holder; a storage that is silent is asked once more."""
+    _, storage, party = world(silent)
+    party.tokens()  # loads the signing keys
+    code = party.code()
+
+    storage.read.clear()
+    tokens = json_of(party.redeem(code))
+    assert storage.read == [*for_a_code, "commit"]
+
+    storage.read.clear()
+    assert party.refresh(tokens["refresh_token"]).status == 200
+    assert storage.read == [*for_a_refresh, "commit"]
