@@ -14,9 +14,12 @@ import math
 from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any, NewType, cast
+from typing import TYPE_CHECKING, Any, NewType, cast
 
-Digest = NewType("Digest", bytes)
+if TYPE_CHECKING:
+    Digest = NewType("Digest", bytes)
+else:  # what a new type does at run time, without a call
+    Digest = bytes
 """SHA-256 (or HMAC-SHA-256) of a secret with its kind mixed in; the only form of a secret that storage sees."""
 
 

@@ -105,12 +105,11 @@ def parse_form(data: bytes) -> Form:
     if data.count(b"&") >= MAX_FIELDS:
         raise Problem("invalid_request", "The request has too many parameters.")
     text = _text(data)  # at once, for what separates parameters is ASCII
-    escaped = "%" in text
     pairs = []
     for part in text.split("&"):
         if part:
             name, _, value = part.partition("=")
-            pairs.append((_unescaped(name), _unescaped(value)) if escaped else (name, value))
+            pairs.append((_unescaped(name), _unescaped(value)) if "%" in part else (name, value))
     return Form(pairs)
 
 

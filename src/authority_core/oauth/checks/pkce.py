@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import Literal
 
-from ...kernel.encoding import base64url, equal
+from ...kernel.encoding import base64url_bytes, equal
 from ...kernel.problems import Problem
 
 Method = Literal["S256", "plain"]
@@ -47,6 +47,5 @@ def proves(verifier: str | None, challenge: str | None, method: Method | None) -
     if verifier is None or not _UNRESERVED.match(verifier):
         return False
     if method == "S256":
-        computed = base64url(hashlib.sha256(verifier.encode("ascii")).digest())
-        return equal(computed.encode("ascii"), challenge.encode("ascii"))
+        return equal(base64url_bytes(hashlib.sha256(verifier.encode("ascii")).digest()), challenge.encode("ascii"))
     return equal(verifier.encode("ascii"), challenge.encode("ascii"))
