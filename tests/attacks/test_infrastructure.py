@@ -396,6 +396,28 @@ def test_a291_hooks_that_answer_nonsense(door, answer):
     assert party.redeem(code).status == 200
 
 
+@pytest.mark.parametrize("answer", [None, 1, b"x.y.z", [], 'a","scope":"admin', "a\\", RuntimeError("away")])
+def test_a291_signers_that_answer_nonsense(door, answer):
+    """A signer must answer with a compact JWS; anything else, or an exception, issues nothing and spends no code."""
+    world = door()
+    party = world.party()
+    code = party.code()
+    oauth = world.server.authority.oauth
+    ours = oauth.signer
+
+    class Nonsense:
+        async def sign(self, algorithm, typ, claims):
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    object.__setattr__(oauth, "signer", Nonsense())
+    with Unchanged(world.server):
+        assert party.redeem(code).status == 500
+    object.__setattr__(oauth, "signer", ours)
+    assert party.redeem(code).status == 200
+
+
 def test_a292_unsafe_deserialisation():
     """No pickle, marshal, shelve, yaml, eval or exec anywhere."""
     names = {"pickle", "marshal", "shelve", "dill", "yaml", "jsonpickle"}

@@ -26,15 +26,12 @@ class Tokens:
 
 
 async def seal(tokens: Tokens, signer: Signer) -> HttpResponse:
-    """Sign what is unsigned and return the answer.
-
-    A compact JWS consists of letters, digits and `-_.` (RFC 7515 §7.1), of which none needs escaping.
-    """
+    """Sign what is unsigned and return the answer. Raises `TypeError` when a host's signer signs nothing."""
     minted = tokens.access
     access = minted.token
     if isinstance(access, Unsigned):
         access = await signer.sign(access.algorithm, access.typ, access.claims)
-        text = f'"{access}"'
+        text = _jws(access)
     else:
         text = quoted(access)
     more = ""
@@ -43,8 +40,15 @@ async def seal(tokens: Tokens, signer: Signer) -> HttpResponse:
     if tokens.id_token is not None:
         unsigned = tokens.id_token
         claims = {**unsigned.claims, "at_hash": at_hash(access, unsigned.algorithm)}
-        more += f',"id_token":"{await signer.sign(unsigned.algorithm, unsigned.typ, claims)}"'
+        more += f',"id_token":{_jws(await signer.sign(unsigned.algorithm, unsigned.typ, claims))}'
     scope = quoted(join_words(minted.scope))
     return json_text_response(
         f'{{"access_token":{text},"token_type":"Bearer","expires_in":{minted.expires_in},"scope":{scope}{more}}}'
     )
+
+
+def _jws(token: object) -> str:
+    """Return the JSON text of a compact JWS: letters, digits and `-_.` (RFC 7515 §7.1), of which none is escaped."""
+    if not isinstance(token, str) or '"' in token or "\\" in token:
+        raise TypeError("the signer answered with no compact JWS")
+    return f'"{token}"'
