@@ -23,6 +23,7 @@ from .scene import SECRET
 
 _CLIENTS = {"client": (hashlib.sha256(SECRET.encode()).digest(), frozenset({"read", "write"}))}
 _STORE: dict[bytes, tuple[str, str, int]] = {}
+_TRAIL: dict[str, dict[str, object]] = {}
 _KEY, _ECDSA = ec.generate_private_key(ec.SECP256R1()), ec.ECDSA(hashes.SHA256())
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _HEADER = {"alg": "ES256", "typ": "at+jwt", "kid": "k1"}
@@ -64,8 +65,11 @@ def encode_by_hand() -> str:
     return _signed({**CLAIMS})
 
 
-def made(token_format: str) -> Answer:
-    """Return the hand-written token endpoint for ES256 or opaque tokens: body and Authorization header in, JSON out."""
+def made(token_format: str, *, audited: bool = False) -> Answer:
+    """Return the hand-written token endpoint for ES256 or opaque tokens: body and Authorization header in, JSON out.
+
+    With *audited* it keeps a line of the audit trail for each answer, as a server has to.
+    """
     jwt = token_format == "ES256"
 
     def answer(body: bytes, authorization: str) -> str:
@@ -84,18 +88,24 @@ def made(token_format: str) -> Answer:
         now = int(time.time())
         if jwt:
             claims = {**CLAIMS, "sub": client_id, "exp": now + 3600, "iat": now, "scope": scope}
-            token = _signed({**claims, "jti": secrets.token_urlsafe(16)})
+            token_id = secrets.token_urlsafe(16)
+            token = _signed({**claims, "jti": token_id})
         else:
-            token = secrets.token_urlsafe(32)
+            token = token_id = secrets.token_urlsafe(32)
             _STORE[hashlib.sha256(token.encode()).digest()] = (client_id, scope, now + 3600)
+        if audited:
+            detail = {"grant_type": "client_credentials", "scope": scope, "token_id": token_id}
+            line = {"at": now, "event": "token.issued", "client_id": client_id, "ip_address": "127.0.0.1"}
+            _TRAIL[secrets.token_urlsafe(16)] = {**line, "detail": detail, "keep_until": now + 7_776_000}
         return _encode({"access_token": token, "token_type": "Bearer", "expires_in": 3600, "scope": scope})
 
     return answer
 
 
 def forget() -> None:
-    """Forget the opaque tokens made so far."""
+    """Forget the opaque tokens made so far, and the audit trail."""
     _STORE.clear()
+    _TRAIL.clear()
 
 
 _EMPTY = {"access_token": "x" * 43, "token_type": "Bearer", "expires_in": 3600, "scope": "read write"}
