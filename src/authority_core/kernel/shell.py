@@ -1,8 +1,8 @@
 """The shell: look, decide, seal, commit, tell. The only code that writes.
 
-Every endpoint goes through `settle`: it draws a moment, lets the endpoint look and decide, seals the answer before
-anything is written (a failing signer burns no code), commits all changes with their audit records at once, and on
-`Conflict` looks again: three times at most, but for records that people crowd upon.
+Every endpoint draws a moment, looks and decides at it, seals the answer before anything is written (a failing signer
+burns no code), and commits all changes with their lines of the audit trail at once. On `Conflict` it looks again: three
+times at most, but for records that people crowd upon.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from .requests import HttpRequest, user_agent
 from .settings import Settings
 
 A = TypeVar("A")
-S = TypeVar("S")
 
 ATTEMPTS = 3
 CROWD = 16
@@ -51,48 +50,38 @@ class Shell:
     def _as_settings_ask(self) -> AuditTrail:
         return AuditTrail.from_settings(self.settings)
 
-    async def settle(
-        self,
-        origin: Origin,
-        attempt: Callable[[Moment], Awaitable[Decision[A]]],
-        seal: Callable[[A, Moment], Awaitable[S]],
-        attempts: int = ATTEMPTS,
-        *,
-        moment: Moment | None = None,
-    ) -> S:
-        """Return the sealed answer of the first *attempt* whose changes were committed, of *attempts* at most.
-
-        The first attempt is made at *moment*, when the request has drawn one already.
+    async def act(
+        self, origin: Origin, attempt: Callable[[Moment], Awaitable[Decision[A]]], attempts: int = ATTEMPTS
+    ) -> A:
+        """Return the answer of the first *attempt* whose changes were committed, of *attempts* at most.
 
         Raises:
             StorageUnavailable: Storage conflicts for ever, or cannot be reached. Nothing is half done.
         """
         for _ in range(attempts):
-            if moment is None:
-                moment = self.moment()
+            moment = self.moment()
             decision = await attempt(moment)
-            sealed = await seal(decision.answer, moment)
-            changes, events = decision.changes, decision.events
-            lines = self._trail.lines(events, origin, moment)
-            try:
-                if changes:
-                    await self.storage.commit(in_order((*changes, *lines)))
-                    self.clients.forget(changes)
-                elif lines:
-                    await self.storage.commit(lines)
-            except Conflict:
-                moment = None
-                continue
-            if self.listeners:
-                await self._tell(events, origin)
-            return sealed
-        raise StorageUnavailable("storage conflicts time and again")
+            if await self.commit(decision, origin, moment):
+                return decision.answer
+        raise conflicting()
 
-    async def act(
-        self, origin: Origin, attempt: Callable[[Moment], Awaitable[Decision[A]]], attempts: int = ATTEMPTS
-    ) -> A:
-        """`settle` for answers that need no sealing."""
-        return await self.settle(origin, attempt, _as_it_is, attempts)
+    async def commit(self, decision: Decision[object], origin: Origin, moment: Moment) -> bool:
+        """Make the changes of *decision* with their lines of the audit trail, then tell its events.
+
+        Returns whether they were made; otherwise somebody was first, nothing was written, and one looks again.
+        """
+        lines = self._trail.lines(decision.events, origin, moment)
+        try:
+            if decision.changes:
+                await self.storage.commit(in_order((*decision.changes, *lines)))
+                self.clients.forget(decision.changes)
+            elif lines:
+                await self.storage.commit(lines)
+        except Conflict:
+            return False
+        if self.listeners:
+            await self._tell(decision.events, origin)
+        return True
 
     async def write(self, *changes: Change) -> bool:
         """Commit *changes* that no decision or event goes with; tell whether they were made, or somebody was first."""
@@ -104,7 +93,7 @@ class Shell:
         return True
 
     async def report(self, origin: Origin, *events: Event) -> None:
-        """Record and tell *events* that come with no change. Raises `StorageUnavailable` as `settle` does."""
+        """Record and tell *events* that come with no change. Raises `StorageUnavailable` as `act` does."""
 
         async def attempt(moment: Moment) -> Decision[None]:
             return Decision(None, (), events)
@@ -125,5 +114,6 @@ def origin_of(request: HttpRequest) -> Origin:
     return Origin(request.client_address, user_agent(request), request.request_id)
 
 
-async def _as_it_is(answer: A, moment: Moment) -> A:
-    return answer
+def conflicting() -> StorageUnavailable:
+    """Return what is raised when the last attempt has met a conflict as well."""
+    return StorageUnavailable("storage conflicts time and again")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from functools import partial
-
 from attrs import frozen
 
 from ...kernel.changes import Decision
 from ...kernel.events import TokenRefused
-from ...kernel.moment import Moment
 from ...kernel.problems import Problem, Refusal, refuse
 from ...kernel.records import Client
 from ...kernel.requests import Form, HttpRequest, parse_body
 from ...kernel.responses import HttpResponse, error_response
-from ...kernel.shell import origin_of
+from ...kernel.shell import ATTEMPTS, conflicting, origin_of
 from ..client_auth.authenticate import authenticate_client
 from ..context import OAuth
 from ..grants.base import AnyGrant
@@ -43,8 +39,22 @@ class TokenEndpoint:
         except Problem as problem:
             await shell.report(origin, _refused(problem.refusal, name, client))
             raise
-        attempt = partial(self._attempt, grant, typed, client)
-        return await shell.settle(origin, attempt, self._sealed, moment=moment)
+        for _ in range(ATTEMPTS):
+            decision = grant.decide(typed, await grant.load(typed, shell.storage), shell.settings, moment)
+            answer = decision.answer
+            if isinstance(answer, Tokens):
+                person = answer.access.person
+                if person is not None and not await self.oauth.may_act(person, answer.holder, moment.now):
+                    answer, decision = _GONE, Decision(_GONE)
+            if isinstance(answer, Refusal):
+                decision = Decision(answer, decision.changes, (*decision.events, _refused(answer, name, client)))
+                response = error_response(answer)
+            else:
+                response = await seal(answer, self.oauth.signer)
+            if await shell.commit(decision, origin, moment):
+                return response
+            moment = shell.moment()
+        raise conflicting()
 
     def _grant(self, name: str, client: Client) -> AnyGrant:
         grant = self.oauth.grants.get(name)
@@ -54,26 +64,6 @@ class TokenEndpoint:
             raise Problem("unauthorized_client", "The client is not registered for this grant type.")
         return grant
 
-    async def _attempt(
-        self, grant: AnyGrant, typed: object, client: Client, moment: Moment
-    ) -> Decision[Tokens | Refusal]:
-        shell = self.oauth.shell
-        facts = await grant.load(typed, shell.storage)
-        decision = grant.decide(typed, facts, shell.settings, moment)
-        answer = decision.answer
-        if isinstance(answer, Tokens):
-            person = answer.access.person
-            if person is None or await self.oauth.may_act(person, answer.holder, moment.now):
-                return decision
-            decision = Decision(_GONE)
-        if isinstance(decision.answer, Refusal):
-            refused = _refused(decision.answer, grant.name, client)
-            return Decision(decision.answer, decision.changes, (*decision.events, refused))
-        return decision
-
-    def _sealed(self, answer: Tokens | Refusal, moment: Moment) -> Awaitable[HttpResponse]:
-        return _told(answer) if isinstance(answer, Refusal) else seal(answer, self.oauth.signer)
-
 
 def read_post(request: HttpRequest) -> Form:
     """Return the form of a POST to an endpoint for clients; parameters in the query are refused (RFC 6749 §3.2)."""
@@ -82,10 +72,6 @@ def read_post(request: HttpRequest) -> Form:
     form = parse_body(request)
     form.refuse_repeats(_MAY_REPEAT)
     return form
-
-
-async def _told(refusal: Refusal) -> HttpResponse:
-    return error_response(refusal)
 
 
 def _refused(refusal: Refusal, grant_type: str, client: Client) -> TokenRefused:
