@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import TypeVar, assert_never
+from typing import TypeVar, assert_never, cast
 
 from attrs import evolve
 
@@ -88,7 +88,7 @@ class MemoryStorage:
             record = self._get(RefreshToken, key)
             if record is None:
                 return None
-            grant = self.grant(record.grant_id)
+            grant = self._alive(self._get(Grant, record.grant_id))
             return Stored(record=record, grant=grant, spent=self.spent(key), holder=self._holder(grant))
 
     def access_token(self, key: Digest) -> Stored[AccessToken] | None:
@@ -189,7 +189,7 @@ class MemoryStorage:
     def _check(self, change: Change, spending: set[Digest]) -> None:
         match change:
             case Put():
-                if _key(change.record) in self._table(type(change.record)):
+                if _key(change.record) in self._records[type(change.record).__name__]:
                     raise Conflict
             case Spend():
                 if change.key in self._spent or change.key in spending:
@@ -224,7 +224,7 @@ class MemoryStorage:
     def _apply(self, change: Change) -> None:
         match change:
             case Put():
-                self._table(type(change.record))[_key(change.record)] = change.record
+                self._records[type(change.record).__name__][_key(change.record)] = change.record
             case Spend():
                 self._spent[change.key] = (Spent(at=change.at, salt=change.salt), change.keep_until)
             case Revoke():
@@ -262,8 +262,7 @@ class MemoryStorage:
     # --- helpers -----------------------------------------------------------------------------------------------------
 
     def _get(self, kind: type[V], key: object) -> V | None:
-        found = self._table(kind).get(key)
-        return found if isinstance(found, kind) else None
+        return cast("V | None", self._records[kind.__name__].get(key))
 
     def _table(self, kind: type) -> dict[object, object]:
         return self._records[kind.__name__]
