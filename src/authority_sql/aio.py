@@ -7,8 +7,9 @@ from typing import Self
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from .awaiting import AwaitingConnector
-from .engines import Synchronous, bare, in_memory, options_for, resolved, tune
+from .awaiting import AwaitingLender
+from .borrowing import Borrowing
+from .engines import SIZE, Synchronous, bare, in_memory, options_for, resolved, tune
 from .links import Link
 from .migrating import upgrade_async
 from .operations import Operations
@@ -23,15 +24,15 @@ class AsyncSqlStorage(Operations):
     """
 
     def __init__(self, engine: AsyncEngine, *, table_prefix: str = "", schema: str | None = None) -> None:
-        self._start(engine, table_prefix, schema, owned=False)
+        self._start(engine, table_prefix, schema, keep=None)
 
-    def _start(self, engine: AsyncEngine, prefix: str, schema: str | None, *, owned: bool) -> None:
+    def _start(self, engine: AsyncEngine, prefix: str, schema: str | None, *, keep: int | None) -> None:
         self._engine = engine
-        self._owned = owned
-        memory = in_memory(engine.url)
-        plain = AwaitingConnector(engine, one_writer=engine.dialect.name == "sqlite", shared=memory)
-        connector = _FirstMigrating(plain, engine, prefix, schema) if owned and memory else plain
-        super().__init__(statements_for(prefix, schema, engine.dialect), connector)
+        self._owned = keep is not None
+        self._lender = AwaitingLender(engine, keep)
+        first = self._owned and in_memory(engine.url)
+        lender = _FirstMigrating(self._lender, engine, prefix, schema) if first else self._lender
+        super().__init__(statements_for(prefix, schema, engine.dialect), Borrowing(lender))
 
     @classmethod
     def from_url(
@@ -52,10 +53,10 @@ class AsyncSqlStorage(Operations):
         Raises `ImportError` with the line that installs a missing driver.
         """
         found = resolved(url, asynchronous=True)
-        engine = create_async_engine(bare(found), **options_for(found, pool_size))
-        tune(engine.sync_engine, durability)
+        engine = create_async_engine(bare(found), **options_for(found))
+        tune(engine.sync_engine, found, durability)
         storage = cls.__new__(cls)
-        storage._start(engine, table_prefix, schema, owned=True)
+        storage._start(engine, table_prefix, schema, keep=pool_size or SIZE)
         return storage
 
     def __repr__(self) -> str:
@@ -63,6 +64,7 @@ class AsyncSqlStorage(Operations):
 
     async def aclose(self) -> None:
         """Close every connection that is not at work; an engine given by the caller stays open."""
+        await self._lender.aclose()
         if self._owned:
             await self._engine.dispose()
 
@@ -70,7 +72,7 @@ class AsyncSqlStorage(Operations):
 class _FirstMigrating:
     """Lends connections of an in-memory database, which gets its tables before the first loan."""
 
-    def __init__(self, plain: AwaitingConnector, engine: AsyncEngine, prefix: str, schema: str | None) -> None:
+    def __init__(self, plain: AwaitingLender, engine: AsyncEngine, prefix: str, schema: str | None) -> None:
         self._plain = plain
         self._engine = engine
         self._where = prefix, schema
@@ -89,5 +91,5 @@ class _FirstMigrating:
     async def discard(self, link: Link, writing: bool, error: BaseException) -> None:
         await self._plain.discard(link, writing, error)
 
-    def stale(self) -> None:
-        self._plain.stale()
+    async def stale(self) -> None:
+        await self._plain.stale()

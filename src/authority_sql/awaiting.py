@@ -1,7 +1,7 @@
 """Connections of asynchronous drivers, spoken to directly: one round trip a statement, no detour.
 
-SQLAlchemy's pool lends them and takes them back; its adaptation of each driver, four hops a statement on SQLite,
-stays outside the path of a request.
+SQLAlchemy opens and closes them; its adaptation of each driver, four hops a statement on SQLite, and its greenlets stay
+outside the path of a request. An engine of the host lends its connections instead, for each piece of work.
 """
 
 from __future__ import annotations
@@ -9,15 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
-from attrs import define
+from attrs import define, field
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
+from authority_core.kernel.changes import StorageUnavailable
+
+from .engines import EXTRA, LIFETIME, PATIENCE, in_memory
 from .links import Link
 from .prepared import Values
+from .sockets import has_news
 
 
 @define(eq=False)
@@ -26,10 +31,16 @@ class AiosqliteLink:
 
     proxy: PoolProxiedConnection
     driver: Any
+    opened: float = field(factory=monotonic)
 
     @property
     def lost(self) -> bool:
         """A file does not go away."""
+        return False
+
+    @property
+    def ended(self) -> bool:
+        """A file does not hang up."""
         return False
 
     async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
@@ -41,6 +52,15 @@ class AiosqliteLink:
         """Return how many rows a statement touched."""
         cursor = await self.driver.execute(sql, values)
         touched: int = cursor.rowcount
+        return touched
+
+    async def change_alone(self, sql: str, values: Values) -> int:
+        """Return how many rows a statement touched that is a transaction by itself."""
+        if self.driver.isolation_level is None:
+            return await self.change(sql, values)
+        await self.begin()
+        touched = await self.change(sql, values)
+        await self.commit()
         return touched
 
     async def begin(self) -> None:
@@ -62,11 +82,17 @@ class PsycopgLink:
 
     proxy: PoolProxiedConnection
     driver: Any
+    opened: float = field(factory=monotonic)
 
     @property
     def lost(self) -> bool:
         """Whether the driver knows the connection to be closed."""
         return bool(self.driver.closed)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server has hung up."""
+        return has_news(self.driver.fileno())
 
     async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
         """Return the rows of a SELECT."""
@@ -78,6 +104,13 @@ class PsycopgLink:
         """Return how many rows a statement touched."""
         cursor = await self.driver.execute(sql, values)
         touched: int = cursor.rowcount
+        return touched
+
+    async def change_alone(self, sql: str, values: Values) -> int:
+        """Return how many rows a statement touched that is a transaction by itself."""
+        touched = await self.change(sql, values)
+        if not self.driver.autocommit:
+            await self.driver.commit()
         return touched
 
     async def begin(self) -> None:
@@ -100,11 +133,17 @@ class AsyncpgLink:
 
     proxy: PoolProxiedConnection
     driver: Any
+    opened: float = field(factory=monotonic)
 
     @property
     def lost(self) -> bool:
         """Whether the driver knows the connection to be closed."""
         return bool(self.driver.is_closed())
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server has hung up, which the event loop tells the driver."""
+        return self.lost
 
     async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
         """Return the rows of a SELECT."""
@@ -115,6 +154,10 @@ class AsyncpgLink:
         """Return how many rows a statement touched, from its command tag such as `UPDATE 1`."""
         tag: str = await self.driver.execute(sql, *values)
         return int(tag.rpartition(" ")[2])
+
+    async def change_alone(self, sql: str, values: Values) -> int:
+        """Return how many rows a statement touched that is a transaction by itself."""
+        return await self.change(sql, values)
 
     async def begin(self) -> None:
         """Begin a transaction."""
@@ -139,52 +182,78 @@ DRIVERS: dict[str, type[AiosqliteLink] | type[PsycopgLink] | type[AsyncpgLink]] 
 }
 
 
-class AwaitingConnector:
-    """Borrows from SQLAlchemy's asynchronous pool; with *one_writer* (SQLite), writers of this process queue.
+class AwaitingLender:
+    """Keeps *size* connections at hand, the warmest on top, and opens `EXTRA` more when all are at work.
 
-    With *shared*, there is one connection (an in-memory database), and reads queue too.
+    An engine that is not ours gets its connections back after each piece of work: *size* is `None`. Writers of this
+    process queue on SQLite; where there is one connection (an in-memory database), reads queue too.
     """
 
-    def __init__(self, engine: AsyncEngine, one_writer: bool, shared: bool = False) -> None:
+    def __init__(self, engine: AsyncEngine, size: int | None) -> None:
         self._engine = engine
         self._link = DRIVERS[engine.dialect.driver]
-        self._one_writer = one_writer
-        self._shared = shared
+        self._one_writer = engine.dialect.name == "sqlite"
+        self._shared = in_memory(engine.url)
         self._turn = asyncio.Lock()
+        self._size = size or 0
+        self._permits = None if size is None else asyncio.Semaphore(size + EXTRA)
+        self._idle: list[AwaitingLink] = []
         self._dropping: set[asyncio.Future[None]] = set()
 
     async def acquire(self, writing: bool) -> Link:
-        """Borrow a connection."""
-        queued = self._queued(writing)
-        if queued:
+        """Lend the connection used last, or a new one."""
+        if self._queued(writing):
             await self._turn.acquire()
         try:
+            if self._permits is not None:
+                await self._permitted(self._permits)
+        except BaseException:
+            self._leave_turn(writing)
+            raise
+        try:
+            while self._idle:
+                link = self._idle.pop()
+                if monotonic() - link.opened < LIFETIME:
+                    return link
+                await self._drop(link.proxy)
             proxy: PoolProxiedConnection = await greenlet_spawn(self._engine.sync_engine.raw_connection)
         except BaseException:
-            if queued:
-                self._turn.release()
+            self._leave(writing)
             raise
         return self._link(proxy, proxy.driver_connection)
 
     async def release(self, link: Link, writing: bool) -> None:
-        """Give the connection back."""
+        """Keep the connection for the next, unless there are enough."""
+        mine = _awaiting(link)
         try:
-            await greenlet_spawn(_awaiting(link).proxy.close)
+            if len(self._idle) < self._size:
+                self._idle.append(mine)
+            else:
+                await greenlet_spawn(mine.proxy.close)
         finally:
             self._leave(writing)
 
     async def discard(self, link: Link, writing: bool, error: BaseException) -> None:
-        """Roll back and give the connection back; close it when that fails, or when the work was cancelled."""
+        """Roll back and keep the connection; close it when that fails, or when the work was cancelled."""
         mine = _awaiting(link)
         sound = False
         try:
             sound = isinstance(error, Exception) and await self._undone(mine)
         finally:
-            self._leave(writing)
             if sound:
-                await greenlet_spawn(mine.proxy.close)
+                await self.release(mine, writing)
             else:
+                self._leave(writing)
                 await self._drop(mine.proxy)
+
+    async def _permitted(self, permits: asyncio.Semaphore) -> None:
+        if not permits.locked():
+            await permits.acquire()
+            return
+        try:
+            await asyncio.wait_for(permits.acquire(), PATIENCE)
+        except TimeoutError:
+            raise StorageUnavailable("Every connection to the database is at work.") from None
 
     async def _drop(self, proxy: PoolProxiedConnection) -> None:
         """Close a connection, to the end also when this task is cancelled once more meanwhile."""
@@ -204,12 +273,24 @@ class AwaitingConnector:
         return self._shared or (writing and self._one_writer)
 
     def _leave(self, writing: bool) -> None:
+        if self._permits is not None:
+            self._permits.release()
+        self._leave_turn(writing)
+
+    def _leave_turn(self, writing: bool) -> None:
         if self._queued(writing):
             self._turn.release()
 
-    def stale(self) -> None:
+    async def stale(self) -> None:
         """Drop all idle connections; the next ones are fresh."""
+        while self._idle:
+            await self._drop(self._idle.pop().proxy)
         self._engine.sync_engine.dispose(close=False)
+
+    async def aclose(self) -> None:
+        """Close every connection that is not at work."""
+        while self._idle:
+            await greenlet_spawn(self._idle.pop().proxy.close)
 
 
 def _invalidate(proxy: PoolProxiedConnection) -> None:

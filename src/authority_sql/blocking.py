@@ -1,12 +1,15 @@
-"""Connections of synchronous drivers. Nothing here ever suspends, so one `send(None)` finishes any coroutine."""
+"""Connections of synchronous drivers: kept at hand, or lent by the pool of the host's engine.
+
+Nothing here ever suspends, so one `send(None)` finishes any coroutine.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import deque
 from collections.abc import Sequence
-from threading import Lock
+from threading import Semaphore
+from time import monotonic
 from typing import Any
 
 from attrs import define, field
@@ -15,11 +18,11 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from authority_core.kernel.changes import StorageUnavailable
 
+from .engines import EXTRA, LIFETIME, PATIENCE
 from .links import Link
 from .prepared import Values
-
-WRITER_PATIENCE = 30.0
-"""Seconds to wait for this process's own turn to write on SQLite."""
+from .processes import OfProcess
+from .sockets import has_news
 
 
 @define(eq=False)
@@ -28,37 +31,44 @@ class BlockingLink:
 
     proxy: PoolProxiedConnection
     driver: Any
-    begin_sql: str | None
+    autocommit: bool
+    opened: float = field(factory=monotonic)
 
     @property
     def lost(self) -> bool:
         """Whether the driver knows the connection to be closed."""
-        return bool(getattr(self.driver, "closed", False))
+        return bool(self.driver.closed)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server has hung up."""
+        return has_news(self.driver.fileno())
 
     async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
         """Return the rows of a SELECT."""
         cursor = self.driver.cursor()
-        try:
-            cursor.execute(sql, values)
-            rows: Sequence[Sequence[Any]] = cursor.fetchall()
-        finally:
-            cursor.close()
+        cursor.execute(sql, values)
+        rows: Sequence[Sequence[Any]] = cursor.fetchall()
         return rows
 
     async def change(self, sql: str, values: Values) -> int:
         """Return how many rows a statement touched."""
         cursor = self.driver.cursor()
-        try:
-            cursor.execute(sql, values)
-            touched: int = cursor.rowcount
-        finally:
-            cursor.close()
+        cursor.execute(sql, values)
+        touched: int = cursor.rowcount
+        return touched
+
+    async def change_alone(self, sql: str, values: Values) -> int:
+        """Return how many rows a statement touched that is a transaction by itself."""
+        touched = await self.change(sql, values)
+        if not self.autocommit:
+            self.driver.commit()
         return touched
 
     async def begin(self) -> None:
-        """Begin a transaction that may write; where `begin_sql` is `None`, the driver does with the first statement."""
-        if self.begin_sql is not None:
-            await self.change(self.begin_sql, ())
+        """Begin a transaction; one that the driver begins by itself needs no word."""
+        if self.autocommit:
+            self.driver.cursor().execute("BEGIN")
 
     async def commit(self) -> None:
         """Make it last."""
@@ -73,17 +83,21 @@ class BlockingLink:
         return not self.lost
 
 
-class PoolConnector:
-    """Borrows from SQLAlchemy's pool for each piece of work."""
+def _opened(engine: Engine) -> BlockingLink:
+    proxy = engine.raw_connection()
+    driver: Any = proxy.driver_connection
+    return BlockingLink(proxy, driver, driver.autocommit is True)
+
+
+class PoolLender:
+    """Borrows from the pool of an engine that is not ours, for each piece of work."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     async def acquire(self, writing: bool) -> Link:
         """Borrow a connection."""
-        proxy = self._engine.raw_connection()
-        driver: Any = proxy.driver_connection
-        return BlockingLink(proxy, driver, "BEGIN" if getattr(driver, "autocommit", False) is True else None)
+        return _opened(self._engine)
 
     async def release(self, link: Link, writing: bool) -> None:
         """Give the connection back."""
@@ -96,93 +110,81 @@ class PoolConnector:
             mine.proxy.invalidate()
         mine.proxy.close()
 
-    def stale(self) -> None:
+    async def stale(self) -> None:
         """Drop all idle connections; the next ones are fresh."""
         self._engine.dispose(close=False)
 
-    def close(self) -> None:
-        """Nothing is kept here."""
-
 
 @define(eq=False)
-class _OfProcess:
+class _Connections:
+    """What one process has: connections at hand, and the right to have so many at work."""
+
+    permits: Semaphore
     idle: deque[BlockingLink] = field(factory=deque)
-    writer: Lock = field(factory=Lock)
 
 
-class KeepingConnector:
-    """Keeps SQLite's connections at hand, and lets one writer of this process in at a time.
+class KeepingLender:
+    """Keeps connections at hand, the warmest on top: *size* when nobody works, `EXTRA` more when all do."""
 
-    A queue of our own is fair and immediate, where SQLite's busy handler polls; the busy handler remains for writers
-    of other processes. With *shared*, there is one connection (an in-memory database), and reads queue too.
-    An engine that is not ours gets its connections back after each piece of work: *keep* is false.
-    """
-
-    def __init__(self, engine: Engine, keep: bool, shared: bool = False) -> None:
+    def __init__(self, engine: Engine, size: int) -> None:
         self._engine = engine
-        self._keep = keep
-        self._shared = shared
-        self._of: dict[int, _OfProcess] = {os.getpid(): _OfProcess()}
-
-    @property
-    def _mine(self) -> _OfProcess:
-        """What belongs to this process. After a fork: SQLite's connections must not be used, nor closed, in a child."""
-        mine = self._of.get(os.getpid())
-        if mine is None:
-            self._engine.dispose(close=False)
-            mine = self._of.setdefault(os.getpid(), _OfProcess())  # one of the threads that come here first wins
-        return mine
+        self._size = size
+        self._process = OfProcess(lambda: _Connections(Semaphore(self._size + EXTRA)))
 
     async def acquire(self, writing: bool) -> Link:
-        """Lend an idle connection or a new one."""
-        mine = self._mine
-        if (writing or self._shared) and not mine.writer.acquire(timeout=WRITER_PATIENCE):
-            raise StorageUnavailable("Too many writers are waiting for the database file.")
+        """Lend the connection used last, or a new one."""
+        mine = self._process.mine()
+        if not mine.permits.acquire(timeout=PATIENCE):
+            raise StorageUnavailable("Every connection to the database is at work.")
         try:
-            return mine.idle.pop()
-        except IndexError:
-            pass
-        try:
-            proxy = self._engine.raw_connection()
+            return _at_hand(mine) or _opened(self._engine)
         except BaseException:
-            self._leave(writing)
+            mine.permits.release()
             raise
-        return BlockingLink(proxy, proxy.driver_connection, "BEGIN IMMEDIATE")
 
     async def release(self, link: Link, writing: bool) -> None:
-        """Keep the connection for the next."""
-        self._put_by(_blocking(link))
-        self._leave(writing)
+        """Keep the connection for the next, unless there are enough."""
+        self._take_back(_blocking(link))
 
     async def discard(self, link: Link, writing: bool, error: BaseException) -> None:
         """Roll back and keep the connection, or close it when that fails."""
         mine = _blocking(link)
-        if mine.undo():
-            self._put_by(mine)
+        self._take_back(mine, sound=mine.undo())
+
+    def _take_back(self, link: BlockingLink, sound: bool = True) -> None:
+        mine = self._process.mine()
+        if sound and len(mine.idle) < self._size:
+            mine.idle.append(link)
         else:
-            mine.proxy.invalidate()
-            mine.proxy.close()
-        self._leave(writing)
+            _close(link)
+        mine.permits.release()
 
-    def _put_by(self, link: BlockingLink) -> None:
-        if self._keep:
-            self._mine.idle.append(link)
-        else:
-            link.proxy.close()
-
-    def _leave(self, writing: bool) -> None:
-        if writing or self._shared:
-            self._mine.writer.release()
-
-    def stale(self) -> None:
-        """Close what is idle."""
+    async def stale(self) -> None:
+        """Close all idle connections; the next ones are fresh."""
         self.close()
 
     def close(self) -> None:
-        """Close every idle connection; those at work close when they come back to a pool that is gone."""
+        """Close every connection that is not at work."""
+        idle = self._process.mine().idle
         with contextlib.suppress(IndexError):
             while True:
-                self._mine.idle.pop().proxy.close()
+                _close(idle.pop())
+
+
+def _at_hand(mine: _Connections) -> BlockingLink | None:
+    """Return an idle connection that is not too old."""
+    with contextlib.suppress(IndexError):
+        while True:
+            link = mine.idle.pop()
+            if monotonic() - link.opened < LIFETIME:
+                return link
+            _close(link)
+    return None
+
+
+def _close(link: BlockingLink) -> None:
+    with contextlib.suppress(Exception):  # it is given up, whatever the driver says
+        link.proxy.close()
 
 
 def _blocking(link: Link) -> BlockingLink:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Table, select
 
 from authority_core.kernel.encoding import Digest
-from authority_core.kernel.records import AuthorizationCode, Counter
+from authority_core.kernel.records import Counter
 from authority_core.testing.invariants import Contents, Mark
 
 from . import shapes
@@ -47,8 +47,7 @@ def _contents(connection: Connection, tables: Tables) -> Contents:
 
     records: list[object] = []
     for shape in (*shapes.INSERTABLE.values(), *shapes.MUTABLE.values()):
-        decode = _code if shape.record is AuthorizationCode else shape.decode
-        records += [decode(row) for row in rows(tables.of[shape.table], shape.names)]
+        records += [shape.decode(row) for row in rows(tables.of[shape.table], shape.names)]
     revoked = rows(tables.revocations, ("what", "id", "at", "keep_until"))
     cut_off = rows(tables.cut_offs, ("subject", "every_client", "client_id", "at", "keep_until"))
     counters = rows(tables.counters, ("key", "value", "expires_at"))
@@ -62,10 +61,6 @@ def _contents(connection: Connection, tables: Tables) -> Contents:
         counters={Digest(bytes(key)): Counter(value=value, expires_at=moment_of(end)) for key, value, end in counters},
         names={str(name): str(owner) for name, owner in names},
     )
-
-
-def _code(row: shapes.Row) -> AuthorizationCode:
-    return shapes.CODE.decode(row, grant=shapes.GRANT.decode(row, shapes.CODE.width))
 
 
 def _mark(at: int, keep_until: int) -> Mark:

@@ -15,11 +15,17 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 
 Synchronous = Literal["NORMAL", "FULL"]
 BUSY_TIMEOUT = 10.0
 """Seconds that SQLite waits for a writer of another process."""
+SIZE, EXTRA = 5, 10
+"""Connections that storage keeps at hand, and how many more it opens when all of them are at work."""
+LIFETIME = 1800.0
+"""Seconds after which a connection is opened anew: what lies between may forget it."""
+PATIENCE = 30.0
+"""Seconds to wait for one that is free."""
 
 _SYNC = {"sqlite": "pysqlite", "postgresql": "psycopg"}
 _ASYNC = {"sqlite": "aiosqlite", "postgresql": "psycopg_async"}
@@ -85,20 +91,20 @@ def in_memory(url: URL) -> bool:
     return url.get_backend_name() == "sqlite" and memory
 
 
-def options_for(url: URL, pool_size: int | None) -> dict[str, Any]:
-    """Return what `create_engine` gets besides the URL. Parameters stay out of its messages, always."""
-    options: dict[str, Any] = {"hide_parameters": True, "pool_reset_on_return": None}
+def options_for(url: URL) -> dict[str, Any]:
+    """Return what `create_engine` gets besides the URL. Parameters stay out of its messages, always.
+
+    Nothing is pooled there: storage keeps its connections at hand itself.
+    """
+    options: dict[str, Any] = {"hide_parameters": True, "pool_reset_on_return": None, "poolclass": NullPool}
     if url.get_backend_name() == "sqlite":
         # Transactions are begun by hand (BEGIN IMMEDIATE); connections wander between threads, one at a time.
         options["connect_args"] = {"isolation_level": None, "check_same_thread": False, "timeout": BUSY_TIMEOUT}
     else:
         options["isolation_level"] = "AUTOCOMMIT"  # a read is one round trip; commits begin by hand
-        options["pool_recycle"] = 1800
         options["connect_args"] = _connect_args(url)
     if in_memory(url):
         options["poolclass"] = StaticPool
-    elif pool_size is not None:
-        options["pool_size"] = pool_size
     return options
 
 
@@ -129,21 +135,30 @@ def _pooled(url: URL) -> bool:
     return said == "true"
 
 
-def blocking_engine(url: URL, *, pool_size: int | None = None, durability: Synchronous = "NORMAL") -> Engine:
+def blocking_engine(url: URL, *, durability: Synchronous = "NORMAL") -> Engine:
     """Return a synchronous engine for *url*, which has its driver."""
-    options = options_for(url, pool_size)
-    if url.get_backend_name() == "sqlite" and not in_memory(url):
-        options |= {"pool_size": pool_size or 20, "max_overflow": -1}
-    engine = create_engine(bare(url), **options)
-    tune(engine, durability)
+    engine = create_engine(bare(url), **options_for(url))
+    tune(engine, url, durability)
     return engine
 
 
-def tune(engine: Engine, durability: Synchronous) -> None:
-    """Set SQLite's switches on every new connection of *engine*; other databases need none."""
-    if engine.dialect.name != "sqlite":
-        return
+def tune(engine: Engine, url: URL, durability: Synchronous) -> None:
+    """Set the database's switches on every new connection of *engine*, which was made for *url*."""
+    if engine.dialect.name == "sqlite":
+        _tune_sqlite(engine, durability)
+    elif not _pooled(url):  # a pooler would hand the connection, switches and all, to somebody else
 
+        def connected(connection: Any, _: ConnectionPoolEntry) -> None:
+            cursor = connection.cursor()
+            # Every statement looks up keys, whatever the values. Left alone, small tables make PostgreSQL plan joins
+            # anew each time, for a quarter of the price of the read.
+            cursor.execute("SET plan_cache_mode = force_generic_plan")
+            cursor.close()
+
+        event.listen(engine, "connect", connected)
+
+
+def _tune_sqlite(engine: Engine, durability: Synchronous) -> None:
     def connected(connection: Any, _: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT * 1000)}")

@@ -17,11 +17,13 @@ from attrs import evolve, frozen
 from sqlalchemy import BigInteger, Boolean, LargeBinary, Text
 from sqlalchemy.types import TypeEngine
 
-from authority_core.kernel.encoding import Digest
+from authority_core.kernel.encoding import Digest, encode_json
 from authority_core.kernel.records import ClientSecret
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MICROSECOND = timedelta(microseconds=1)
+_escaped = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+_scan = json.JSONDecoder().raw_decode
 
 TEXT_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
 """Compared by code point on every database, so that pages and look-ups agree everywhere."""
@@ -29,13 +31,21 @@ TEXT_TYPE = Text().with_variant(Text(collation="C"), "postgresql")
 
 def micros(moment: datetime) -> int:
     """Return *moment*, which must be aware, as whole microseconds since the epoch."""
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return (moment - EPOCH) // MICROSECOND
 
 
 def moment_of(value: int) -> datetime:
     """Return the instant *value* microseconds after the epoch, in UTC."""
-    return _EPOCH + timedelta(0, 0, value)
+    return EPOCH + value * MICROSECOND
+
+
+def _encode(value: object) -> str:
+    text = encode_json(value)
+    return text if text.isascii() else _escaped(value)
+
+
+def _decode(text: str) -> Any:
+    return _scan(text)[0]  # we wrote it, so there is nothing around it
 
 
 def earliest(*values: int | None) -> datetime | None:
@@ -75,7 +85,8 @@ def optional(kind: Kind) -> Kind:
     return evolve(kind, nullable=True)
 
 
-def _digest(value: Digest) -> bytes:
+def digest_of(value: bytes) -> bytes:
+    """Return *value*; raises `ValueError` unless it has the length of a digest."""
     if len(value) != 32:
         raise ValueError("a digest has 32 bytes")
     return bytes(value)
@@ -89,7 +100,7 @@ def _write_words(words: frozenset[str]) -> str:
 
 @lru_cache(maxsize=512)
 def _read_words(text: str) -> frozenset[str]:
-    return frozenset(json.loads(text))
+    return frozenset(_decode(text))
 
 
 @lru_cache(maxsize=512)
@@ -99,11 +110,11 @@ def _write_list(items: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=512)
 def _read_list(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))
+    return tuple(_decode(text))
 
 
 def _read_pairs(text: str) -> tuple[tuple[str, str], ...]:
-    return tuple((name, value) for name, value in json.loads(text))
+    return tuple((name, value) for name, value in _decode(text))
 
 
 def _write_mapping(mapping: Mapping[str, object]) -> str:
@@ -115,7 +126,7 @@ def _write_secrets(secrets: tuple[ClientSecret, ...]) -> str:
         [
             [
                 secret.secret_id,
-                _digest(secret.digest).hex(),
+                digest_of(secret.digest).hex(),
                 secret.hint,
                 micros(secret.created_at),
                 None if secret.expires_at is None else micros(secret.expires_at),
@@ -134,7 +145,7 @@ def _read_secrets(text: str) -> tuple[ClientSecret, ...]:
             created_at=moment_of(created_at),
             expires_at=None if expires_at is None else moment_of(expires_at),
         )
-        for secret_id, digest, hint, created_at, expires_at in json.loads(text)
+        for secret_id, digest, hint, created_at, expires_at in _decode(text)
     )
 
 
@@ -142,10 +153,17 @@ TEXT = Kind(TEXT_TYPE)
 WHOLE = Kind(BigInteger())
 FLAG = Kind(Boolean(create_constraint=False), read=bool)
 TIME = Kind(BigInteger(), micros, moment_of)
-DIGEST = Kind(LargeBinary(32), _digest)
+DIGEST = Kind(LargeBinary(32), digest_of)
 BYTES = Kind(LargeBinary())
 WORDS = Kind(TEXT_TYPE, _write_words, _read_words)
 LIST = Kind(TEXT_TYPE, _write_list, _read_list)
 PAIRS = Kind(TEXT_TYPE, _encode, _read_pairs)
-MAPPING = Kind(TEXT_TYPE, _write_mapping, json.loads)
+MAPPING = Kind(TEXT_TYPE, _write_mapping, _decode)
 SECRETS = Kind(TEXT_TYPE, _write_secrets, _read_secrets)
+
+WRITTEN_OUT: dict[Callable[[Any], Any], str] = {
+    micros: "({} - EPOCH) // MICROSECOND",
+    moment_of: "EPOCH + {} * MICROSECOND",
+    bool: "not not {}",
+}
+"""Ways so short that calling them would cost more than to go them: what they do, as expressions."""

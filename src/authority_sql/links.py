@@ -1,6 +1,6 @@
-"""The port between the storage's logic and a driver: one connection, and where connections come from.
+"""The ports between the storage's logic and the drivers.
 
-Both protocols are asynchronous; the implementation for synchronous drivers simply never suspends.
+All are asynchronous; what stands on a synchronous driver simply never suspends.
 """
 
 from __future__ import annotations
@@ -8,7 +8,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from .plan import Step
 from .prepared import Values
+
+
+class Connector(Protocol):
+    """Does one piece of work on a connection of its own choosing; what the driver raises, it lets through."""
+
+    async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
+        """Return the rows of a SELECT, in one round trip."""
+        ...
+
+    async def write(self, steps: Sequence[Step]) -> int:
+        """Run *steps*, all or none, and return how many rows they touched.
+
+        One step alone is a transaction by itself, in one round trip. Raises `Conflict` where a step that must change
+        something did not.
+        """
+        ...
 
 
 class Link(Protocol):
@@ -16,7 +33,12 @@ class Link(Protocol):
 
     @property
     def lost(self) -> bool:
-        """Whether the connection is known to be gone."""
+        """Whether the driver knows the connection to be closed."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server has hung up on an idle connection, as far as can be told without asking it."""
         ...
 
     async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
@@ -25,6 +47,10 @@ class Link(Protocol):
 
     async def change(self, sql: str, values: Values) -> int:
         """Return how many rows a statement touched."""
+        ...
+
+    async def change_alone(self, sql: str, values: Values) -> int:
+        """Return how many rows a statement touched that is a transaction by itself."""
         ...
 
     async def begin(self) -> None:
@@ -36,8 +62,8 @@ class Link(Protocol):
         ...
 
 
-class Connector(Protocol):
-    """Lends connections."""
+class Lender(Protocol):
+    """Lends links."""
 
     async def acquire(self, writing: bool) -> Link:
         """Lend a connection; on SQLite only one at a time for *writing*."""
@@ -51,6 +77,6 @@ class Connector(Protocol):
         """Take back a connection whose work failed: undo what is open, and close it when it may be broken."""
         ...
 
-    def stale(self) -> None:
+    async def stale(self) -> None:
         """Forget idle connections: the server was restarted."""
         ...

@@ -6,29 +6,32 @@ Pure. Knows nothing of connections; what it returns runs in one transaction or n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, assert_never
+from typing import assert_never
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from authority_core.kernel.changes import Change, Count, CutOff, Put, Remove, Replace, Revoke, Spend, in_order
 from authority_core.kernel.records import Mutable, User
+from authority_core.kernel.values import transient
 
 from . import shapes
-from .kinds import DIGEST, canonical, micros
+from .kinds import canonical, digest_of, micros
 from .prepared import Prepared, Values
 from .statements import Statements
 
 _UNBOUNDED = 2**62
 
 
-@frozen
+@transient
 class Step:
     """One statement of a commit."""
 
     sql: str
     values: Values
-    must_change: bool
+    must_change: bool = True
     """A statement that touches no row means that somebody was first."""
+    over: Values = ()
+    """The key of the row that the statement may write over; empty where it writes over none, or says so itself."""
 
 
 def plan(statements: Statements, changes: Iterable[Change]) -> list[Step]:
@@ -46,30 +49,32 @@ def plan(statements: Statements, changes: Iterable[Change]) -> list[Step]:
 
 def _names(statements: Statements, user: User, *, taken: bool) -> list[Step]:
     """Return the statements that give up all of *user*'s identifiers, and take those of the record."""
-    freed = [] if user.version == 0 else [_made(statements.unname_user, (user.user_id,), must_change=False)]
+    freed = [] if user.version == 0 else [_sure(statements.unname_user, (user.user_id,))]
     names = {canonical(user.username), canonical(user.email)} - {None} if taken else set()
-    return freed + [_made(statements.name_user, (name, user.user_id)) for name in sorted(filter(None, names))]
+    return freed + [_sure(statements.name_user, (name, user.user_id)) for name in sorted(filter(None, names))]
 
 
-def _made(prepared: Prepared, values: Values, must_change: bool = True) -> Step:
-    return Step(prepared.sql, prepared.bind(values), must_change)
+def _made(prepared: Prepared, values: Values) -> Step:
+    return Step(prepared.sql, prepared.bind(values))
 
 
-def _digest(key: bytes) -> Any:
-    return DIGEST.write(key) if DIGEST.write else key
+def _sure(prepared: Prepared, values: Values, over: Values = ()) -> Step:
+    """Return a step that nobody has to be asked about: it does what it says, or the database refuses it."""
+    return Step(prepared.sql, prepared.bind(values), False, over)
 
 
 def _step(statements: Statements, change: Change) -> Step:
     match change:
         case Spend(key, at, keep_until, salt):
-            return _made(statements.spend, (_digest(key), micros(at), salt, micros(keep_until)))
+            return _sure(statements.spend, (digest_of(key), micros(at), salt, micros(keep_until)))
         case Put(record):
-            return _made(statements.inserts[type(record)], shapes.INSERTABLE[type(record)].encode(record))
+            return _sure(statements.inserts[type(record)], shapes.INSERTABLE[type(record)].encode(record))
         case Revoke(what, name, at, keep_until, reason):
-            return _made(statements.revoke, (what, name, micros(at), micros(keep_until), reason), must_change=False)
+            return _sure(statements.revoke, (what, name, micros(at), micros(keep_until), reason), over=(what, name))
         case CutOff(subject, client_id, at, keep_until, reason):
-            times = micros(at), micros(keep_until)
-            return _made(statements.cut_off, (subject, client_id is None, client_id or "", *times, reason), False)
+            key_values = subject, client_id is None, client_id or ""
+            values = *key_values, micros(at), micros(keep_until), reason
+            return _sure(statements.cut_off, values, over=key_values)
         case Replace(record):
             return _replace(statements, record)
         case Remove(record):
@@ -82,9 +87,9 @@ def _step(statements: Statements, change: Change) -> Step:
 
 
 def _count(statements: Statements, change: Count) -> Step:
-    key = _digest(change.key)
+    key = digest_of(change.key)
     if change.by is None:
-        return _made(statements.uncount, (key,), must_change=False)
+        return _sure(statements.uncount, (key,), over=(key,))
     most = _UNBOUNDED if change.most is None else change.most
     return _made(statements.count, (key, change.by, micros(change.until), micros(change.at), most))
 

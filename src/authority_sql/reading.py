@@ -49,14 +49,18 @@ def reads_for(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
 
 
 def _single_use(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
-    """Records read with their grant and the mark of their spending, each in one statement."""
-    grant, spent = tables.of["grants"], tables.spent_keys
+    """Records read with their grant, its holder and the mark of their spending, each in one statement."""
+    grant, spent, user = tables.of["grants"], tables.spent_keys, tables.of["users"]
     of_grant = [*_all(grant, shapes.GRANT), *_grant_marks(tables, grant)]
+    standing = [user.c[name] for name in shapes.STANDING]
 
-    def keyed(table: Table, *columns: Any, joined: bool) -> Prepared:
+    def keyed(table: Table, *columns: Any, joined: bool = False, holder: Any = None) -> Prepared:
         source = table.outerjoin(spent, spent.c["key"] == table.c["key"])
         if joined:
             source = source.outerjoin(grant, grant.c.grant_id == table.c.grant_id)
+        if holder is not None:
+            source = source.outerjoin(user, user.c.user_id == holder)
+            columns = *columns, *standing
         statement = select(*columns, spent.c["at"], spent.c.salt).select_from(source)
         return preparer.prepare(statement.where(table.c["key"] == param("key")), ("key",))
 
@@ -65,10 +69,12 @@ def _single_use(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
     refresh, access, ticket = (tables.of[shape.table] for shape in (shapes.REFRESH, shapes.ACCESS, shapes.INTERACTION))
     return {
         "grant": preparer.prepare(select(*of_grant).where(grant.c.grant_id == param("grant_id")), ("grant_id",)),
-        "code": keyed(code, *carried, joined=False),
-        "refresh_token": keyed(refresh, *_all(refresh, shapes.REFRESH), *of_grant, joined=True),
+        "code": keyed(code, *carried, holder=code.c[shapes.inside_code("subject")]),
+        "refresh_token": keyed(
+            refresh, *_all(refresh, shapes.REFRESH), *of_grant, joined=True, holder=grant.c.subject
+        ),
         "access_token": keyed(access, *_all(access, shapes.ACCESS), *of_grant, joined=True),
-        "interaction": keyed(ticket, *_all(ticket, shapes.INTERACTION), joined=False),
+        "interaction": keyed(ticket, *_all(ticket, shapes.INTERACTION)),
         "spent": preparer.prepare(select(spent.c["at"], spent.c.salt).where(spent.c["key"] == param("key")), ("key",)),
     }
 

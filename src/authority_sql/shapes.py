@@ -5,12 +5,13 @@ Columns carry the names of the fields. What reads compute (`revoked_at` of grant
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from authority_core.kernel import records as r
 
+from .compiling import Row, reader, writer
 from .kinds import (
     BYTES,
     DIGEST,
@@ -28,7 +29,6 @@ from .kinds import (
 )
 
 R = TypeVar("R")
-Row = Sequence[Any]
 
 _TEXT = optional(TEXT)
 _TIME = optional(TIME)
@@ -36,6 +36,11 @@ _TIME = optional(TIME)
 
 class Shape(Generic[R]):
     """The columns of a record and the two ways through them."""
+
+    encode: Callable[[R], tuple[Any, ...]]
+    """Returns the values of all columns, in order."""
+    decode: Callable[[Row], R]
+    """Returns the record of a row that holds its columns and nothing else before them."""
 
     def __init__(self, record: type[R], table: str, key: tuple[str, ...], kinds: Mapping[str, Kind]) -> None:
         self.record = record
@@ -45,33 +50,18 @@ class Shape(Generic[R]):
         self.width = len(self.fields)
         self.columns: dict[str, Kind] = dict(kinds)
         self.names = tuple(self.columns)
-        self._values = attrgetter(*self.fields)
+        self.encode = writer(kinds)
+        self.decode = self.reader()
         self._key_values = attrgetter(*key)
-        self._writers = [(at, kind.write) for at, kind in enumerate(kinds.values()) if kind.write is not None]
-        self._readers = [(name, kind.read) for name, kind in kinds.items() if kind.read is not None]
         self._single = len(key) == 1
-
-    def encode(self, record: R) -> tuple[Any, ...]:
-        """Return the values of all columns, in order."""
-        values = list(self._values(record))
-        for at, write in self._writers:
-            value = values[at]
-            if value is not None:
-                values[at] = write(value)
-        return tuple(values)
 
     def key_of(self, record: R) -> tuple[Any, ...]:
         """Return the values of the key's columns."""
         return (self._key_values(record),) if self._single else tuple(self._key_values(record))
 
-    def decode(self, row: Row, start: int = 0, **computed: object) -> R:
-        """Return the record whose columns begin at *start* of *row*, with what the read has *computed*."""
-        values = dict(zip(self.fields, row[start : start + self.width], strict=True))
-        for name, read in self._readers:
-            value = values[name]
-            if value is not None:
-                values[name] = read(value)
-        return self.record(**values, **computed)
+    def reader(self, *computed: str, start: int = 0) -> Callable[..., R]:
+        """Return a function of a row, in which the columns begin at *start*, and of what the read has *computed*."""
+        return reader(self.record, {name: self.columns[name] for name in self.fields}, start, computed)
 
 
 CLIENT = Shape(r.Client, "clients", ("client_id",), {
@@ -139,14 +129,13 @@ class _CodeShape(Shape[r.AuthorizationCode]):
     """A code with the grant it carries beside it, in columns of their own."""
 
     def __init__(self) -> None:
-        own = dict(_CODE.columns)
+        own = _CODE.columns
         super().__init__(_CODE.record, _CODE.table, _CODE.key, own)
         self.columns = {**own, **{inside_code(name): kind for name, kind in GRANT.columns.items()}}
         self.names = tuple(self.columns)
-
-    def encode(self, record: r.AuthorizationCode) -> tuple[Any, ...]:
-        """Return the values of the code's columns, then of its grant's."""
-        return super().encode(record) + GRANT.encode(record.grant)
+        self.encode = lambda record: _CODE.encode(record) + GRANT.encode(record.grant)
+        make, carried = self.reader("grant"), GRANT.reader(start=self.width)
+        self.decode = lambda row: make(row, carried(row))
 
 
 CODE: Shape[r.AuthorizationCode] = _CodeShape()
@@ -223,6 +212,9 @@ USER = Shape(r.User, "users", ("user_id",), {
     "last_login_at": _TIME,
     "version": WHOLE,
 })  # fmt: skip
+
+STANDING = ("active", "locked_at", "unlock_at")
+"""The columns of a user that say whether it may act."""
 
 SESSION = Shape(r.Session, "sessions", ("session_id",), {
     "session_id": TEXT,

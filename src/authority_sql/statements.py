@@ -28,6 +28,8 @@ class Writes:
 class Statements:
     """Every statement of one storage."""
 
+    joins: bool
+    """Whether the database takes several statements that write as one."""
     reads: dict[str, Prepared]
     inserts: dict[type, Prepared]
     writes: dict[type, Writes]
@@ -55,6 +57,7 @@ def _statements(prefix: str, schema: str | None, name: str, driver: str) -> Stat
         dialect = kind(paramstyle="format")
     preparer, tables = Preparer(dialect), tables_for(prefix, schema)
     return Statements(
+        joins=name == "postgresql",
         reads=reads_for(preparer, tables),
         inserts={
             record: preparer.insert(tables.of[shape.table], shape.names) for record, shape in shapes.INSERTABLE.items()

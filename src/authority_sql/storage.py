@@ -28,8 +28,11 @@ from authority_core.kernel.records import (
 )
 from authority_core.kernel.sync import run
 
-from .blocking import KeepingConnector, PoolConnector
-from .engines import Synchronous, blocking_engine, in_memory, resolved
+from .blocking import KeepingLender, PoolLender
+from .borrowing import Borrowing
+from .engines import SIZE, Synchronous, blocking_engine, in_memory, resolved
+from .keeping import KeepingConnector
+from .links import Connector
 from .migrating import upgrade
 from .operations import Operations
 from .statements import statements_for
@@ -43,18 +46,21 @@ class SqlStorage:
     """
 
     def __init__(self, engine: Engine, *, table_prefix: str = "", schema: str | None = None) -> None:
-        self._start(engine, table_prefix, schema, owned=False)
+        self._start(engine, table_prefix, schema, keep=None)
 
-    def _start(self, engine: Engine, prefix: str, schema: str | None, *, owned: bool) -> None:
+    def _start(self, engine: Engine, prefix: str, schema: str | None, *, keep: int | None) -> None:
         self._engine = engine
-        self._owned = owned
-        self._connector: KeepingConnector | PoolConnector
+        self._owned = keep is not None
+        self._keeps: KeepingConnector | KeepingLender | None = None
+        connector: Connector
         if engine.dialect.name == "sqlite":
-            self._connector = KeepingConnector(engine, keep=owned, shared=in_memory(engine.url))
+            connector = self._keeps = KeepingConnector(engine, keep=self._owned, shared=in_memory(engine.url))
+        elif keep is not None:
+            self._keeps = KeepingLender(engine, keep)
+            connector = Borrowing(self._keeps)
         else:
-            self._connector = PoolConnector(engine)
-        statements = statements_for(prefix, schema, engine.dialect)
-        self._on = Operations(statements, self._connector)
+            connector = Borrowing(PoolLender(engine))
+        self._on = Operations(statements_for(prefix, schema, engine.dialect), connector)
 
     @classmethod
     def from_url(
@@ -75,8 +81,8 @@ class SqlStorage:
         """
         found = resolved(url, asynchronous=False)
         storage = cls.__new__(cls)
-        engine = blocking_engine(found, pool_size=pool_size, durability=durability)
-        storage._start(engine, table_prefix, schema, owned=True)
+        engine = blocking_engine(found, durability=durability)
+        storage._start(engine, table_prefix, schema, keep=pool_size or SIZE)
         if in_memory(found):
             upgrade(engine, table_prefix, schema)
         return storage
@@ -86,8 +92,8 @@ class SqlStorage:
 
     def close(self) -> None:
         """Close every connection that is not at work; an engine given by the caller stays open."""
-        if isinstance(self._connector, KeepingConnector):
-            self._connector.close()
+        if self._keeps is not None:
+            self._keeps.close()
         if self._owned:
             self._engine.dispose()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -136,19 +135,3 @@ def test_several_processes_migrate_at_once():
 
     assert [(one.communicate(timeout=60)[1], one.returncode) for one in started] == [(b"", 0)] * 3
     assert pending(url) == []
-
-
-def test_a_dead_connection_in_the_pool_is_replaced():
-    """A server that ended every connection costs nobody a request."""
-    storage = SqlStorage.from_url(emptied())
-    engine = create_engine(synchronous(database()))
-    for use in itertools.repeat(lambda: storage.client("nobody"), 2):
-        use()
-        with engine.begin() as connection:
-            connection.exec_driver_sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
-            )
-        assert storage.client("nobody") is None
-    storage.close()
-    engine.dispose()

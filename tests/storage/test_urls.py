@@ -15,11 +15,11 @@ def told(url: str, *, asynchronous: bool) -> dict[str, object]:
     """Return what the driver's `connect` gets for *url*."""
     found = resolved(url, asynchronous=asynchronous)
     make = create_async_engine if asynchronous else create_engine
-    engine = make(bare(found), **options_for(found, None))
+    engine = make(bare(found), **options_for(found))
     positional, named = engine.dialect.create_connect_args(engine.url)
 
     assert positional == []
-    return {**named, **options_for(found, None).get("connect_args", {})}
+    return {**named, **options_for(found).get("connect_args", {})}
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

@@ -1,0 +1,40 @@
+"""Many steps of a commit as one statement of PostgreSQL: one round trip, and a transaction by itself.
+
+Every statement but the last becomes a data-modifying `WITH`. All of them see the same snapshot and run in no order
+that may be relied on, so only steps that do not depend on each other are joined: statements that need not be asked
+how many rows they touched, no two of which write over the same row. Two inserts of one key still refuse each other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from .plan import Step
+
+_NUMBERED = re.compile(r"\$(\d+)")
+
+
+def joined(steps: Sequence[Step]) -> Sequence[Step]:
+    """Return *steps* as one, where they are independent; otherwise as they are."""
+    if len(steps) == 1 or not _independent(steps):
+        return steps
+    values = sum((step.values for step in steps), ())
+    return (Step(_statement(tuple(step.sql for step in steps)), values, must_change=False),)
+
+
+def _independent(steps: Sequence[Step]) -> bool:
+    over = [(step.sql, step.over) for step in steps if step.over]
+    return len(over) == len(set(over)) and not any(step.must_change for step in steps)
+
+
+@lru_cache(maxsize=256)
+def _statement(texts: tuple[str, ...]) -> str:
+    """Return the statement that runs all *texts*, whose values follow each other."""
+    numbered, before = [], 0
+    for text in texts:
+        numbered.append(_NUMBERED.sub(lambda found: f"${int(found[1]) + before}", text))  # noqa: B023 - used at once
+        before += max((int(number) for number in _NUMBERED.findall(text)), default=0)
+    *first, last = numbered
+    return f"WITH {', '.join(f'step{at} AS ({text})' for at, text in enumerate(first))} {last}"

@@ -1,0 +1,184 @@
+"""The connections that storage keeps at hand: how many, for how long, and what becomes of dead ones."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+
+from authority_core.kernel.changes import Conflict, Put, Revoke, Spend, StorageUnavailable
+from authority_core.testing.contract.samples import KEEP, LATER, NOW, a_grant, a_refresh_token, key_of
+from authority_sql import AsyncSqlStorage, SqlStorage, blocking, engines, migrate
+from support.postgres import private
+
+Ask = Callable[..., Any]
+
+
+@cache
+def database() -> str:
+    """Return the URL of a migrated database."""
+    url = private().database()
+    migrate(url)
+    return url
+
+
+def on_server(query: str) -> Any:
+    """Return the one value that *query* finds, asked over a connection of its own."""
+    import psycopg
+
+    with psycopg.connect(database(), autocommit=True) as connection:
+        return connection.execute(query).fetchone()[0]  # type: ignore[call-overload,index]  # one row, our own text
+
+
+OTHERS = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+END_ALL = f"SELECT count(pg_terminate_backend(pid)) {OTHERS}"
+COUNT = f"SELECT count(*) {OTHERS} AND backend_type = 'client backend'"
+
+
+def falls_to(number: int) -> bool:
+    """Tell whether no more than *number* connections are left, once the server has seen off those that are closed."""
+    return any(on_server(COUNT) <= number for _ in range(1000))
+
+
+@pytest.fixture(params=["psycopg", "psycopg awaited", "asyncpg"])
+def ask(request: pytest.FixtureRequest) -> Iterator[Ask]:
+    """Calls a method of storage, whatever its colour."""
+    if request.param == "psycopg":
+        storage = SqlStorage.from_url(database())
+        yield lambda name, *arguments: getattr(storage, name)(*arguments)
+        storage.close()
+        return
+    with asyncio.Runner() as runner:
+        url = database() if request.param != "asyncpg" else database().replace("postgresql:", "postgresql+asyncpg:")
+        awaited = AsyncSqlStorage.from_url(url)
+
+        async def asked(name: str, *arguments: Any) -> Any:
+            for _ in range(10):
+                await asyncio.sleep(0)  # the loop has looked at its sockets, as between two requests
+            return await getattr(awaited, name)(*arguments)
+
+        yield lambda name, *arguments: runner.run(asked(name, *arguments))
+        runner.run(awaited.aclose())
+
+
+def test_a_dead_connection_is_replaced(ask: Ask, request: pytest.FixtureRequest):
+    """A server that ended every connection costs nobody a request: no read, no commit of one statement or of more."""
+    name = request.node.name
+    single, several = [Put(a_grant(f"{name} 1"))], [Put(a_grant(f"{name} 2")), Spend(key_of(name), NOW, KEEP)]
+    for use in (("client", "nobody"), ("commit", single), ("commit", several)):
+        ask("client", "nobody")
+        assert on_server(END_ALL) > 0
+        assert falls_to(0)
+        ask(*use)
+
+    assert ask("grant", f"{name} 2") is not None
+
+
+def test_marks_may_be_made_twice_in_one_commit(ask: Ask, request: pytest.FixtureRequest):
+    """Two marks over one row are two statements of one transaction; the first time stays."""
+    name = request.node.name
+    ask("commit", [Put(a_grant(name))])
+    ask("commit", [Revoke("grant", name, NOW, KEEP), Revoke("grant", name, LATER, KEEP)])
+
+    assert ask("grant", name).revoked_at == NOW
+
+
+def test_one_refusal_undoes_the_whole_statement(ask: Ask, request: pytest.FixtureRequest):
+    """Whichever change comes second, the others did not happen; alone, they do."""
+    name = request.node.name
+    spend, token = Spend(key_of(name), NOW, KEEP), Put(a_refresh_token(name, name))
+    ask("commit", [token])
+    for refused in ([spend, Put(a_grant(name)), token], [spend, spend, Put(a_grant(name))]):
+        with pytest.raises(Conflict):
+            ask("commit", refused)
+
+    assert ask("spent", key_of(name)) is None
+    assert ask("grant", name) is None
+    ask("commit", [spend, Put(a_grant(name))])
+    assert ask("spent", key_of(name)) is not None
+
+
+def test_statements_are_planned_once():
+    """A read that has been prepared is not planned anew for its values, on however small a table."""
+    storage = SqlStorage.from_url(database())
+    for _ in range(20):
+        storage.code(key_of("nobody"))
+    link = asyncio.run(storage._keeps.acquire(False))
+    plans = "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements WHERE statement ~ 'FROM .*codes'"
+    generic, custom = asyncio.run(link.fetch(plans, ()))[0]
+
+    assert generic > 0
+    assert custom == 0
+    asyncio.run(storage._keeps.release(link, False))
+    storage.close()
+
+
+def test_so_many_connections_and_no_more(monkeypatch: pytest.MonkeyPatch):
+    """At most `pool_size` and ten more are open; whoever finds none in time hears that storage is unavailable."""
+    monkeypatch.setattr(blocking, "PATIENCE", 0.0)
+    storage = SqlStorage.from_url(database(), pool_size=2)
+    lender = storage._keeps
+    links = [asyncio.run(lender.acquire(False)) for _ in range(2 + engines.EXTRA)]
+    with pytest.raises(StorageUnavailable):
+        storage.client("nobody")
+    for link in links:
+        asyncio.run(lender.release(link, False))
+
+    assert storage.client("nobody") is None
+    assert falls_to(2)
+    assert on_server(COUNT) == 2
+    storage.close()
+    assert falls_to(0)
+
+
+def test_an_old_connection_is_opened_anew(monkeypatch: pytest.MonkeyPatch):
+    """What lies between may have forgotten it."""
+    storage = SqlStorage.from_url(database())
+    storage.client("nobody")
+    started = on_server(f"SELECT min(backend_start) {OTHERS}")
+    storage.client("nobody")
+    assert on_server(f"SELECT min(backend_start) {OTHERS}") == started
+    monkeypatch.setattr(blocking, "LIFETIME", 0.0)
+    storage.client("nobody")
+
+    assert on_server(f"SELECT min(backend_start) {OTHERS}") > started
+    storage.close()
+
+
+def test_threads_share_what_is_at_hand():
+    """Many threads at once: everybody is served, and afterwards no more is open than is kept."""
+    storage = SqlStorage.from_url(database(), pool_size=3)
+    threads = [threading.Thread(target=lambda: [storage.client("nobody") for _ in range(50)]) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert falls_to(3)
+    storage.close()
+
+
+def test_a_forked_child_opens_its_own_connections():
+    """A server that loads the application and then forks shares no connection with its children."""
+    code = f"""
+import os, sys
+from authority_sql import SqlStorage
+from authority_core.kernel.changes import Put
+from authority_core.testing.contract.samples import a_grant
+storage = SqlStorage.from_url({database()!r})
+storage.commit([Put(a_grant("parent"))])
+child = os.fork()
+if not child:
+    storage.commit([Put(a_grant("child"))])
+    storage.close()
+    os._exit(0 if storage.grant("parent") else 1)
+failed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+sys.exit(failed or not storage.grant("child"))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
