@@ -1,6 +1,7 @@
-"""`python -m benchmarks [core] [counters] [http] [size] [--quick] [--held]`: print every goal, end with 1 on a miss.
+"""`python -m benchmarks [core] [counters] [http] [scale] [size] [storage] [--quick] [--held]`: print every goal.
 
-With `--held`, which is for machines that are shared, only the loss of what was reached before is a failure.
+It ends with 1 when one is missed. With `--held`, which is for machines that are shared, only the loss of what was
+reached before is a failure.
 
 `SERVER_CORE` (0) and `LOAD_CORE` (1) in the environment choose the cores.
 """
@@ -11,10 +12,10 @@ import argparse
 import os
 import sys
 
-from . import counters, inprocess, overhttp, size
+from . import counters, inprocess, overhttp, scale, size, storage
 from .goals import Goal, report
 
-PARTS = ("core", "counters", "http", "size")
+PARTS = ("core", "counters", "http", "scale", "size", "storage")
 
 
 def main() -> int:
@@ -36,6 +37,10 @@ def main() -> int:
         goals += size.measure(rounds=9 // share)
     if "counters" in parts:
         goals += counters.measure()
+    if "storage" in parts:
+        goals += storage.measure(60 // share, server_core)
+    if "scale" in parts:
+        goals += scale.measure(server_core)
     if "http" in parts:
         goals += overhttp.measure(6 // share, seconds=2, server_core=server_core, load_core=load_core)
     if "core" in parts:  # last, for it stays on its core

@@ -28,10 +28,10 @@ _HEADERS = {
 _BODY = scene.CLIENT_CREDENTIALS.encode()
 
 
-def request(body: bytes = _BODY) -> HttpRequest:
-    """Return a POST to the token endpoint as an adapter makes it."""
+def request(body: bytes = _BODY, path: str = "/token") -> HttpRequest:
+    """Return a POST to the token endpoint, or to another *path*, as an adapter makes it."""
     return HttpRequest(
-        method="POST", path="/token", headers=_HEADERS, body=body, client_address="127.0.0.1", request_id="a1b2c3d4"
+        method="POST", path=path, headers=_HEADERS, body=body, client_address="127.0.0.1", request_id="a1b2c3d4"
     )
 
 

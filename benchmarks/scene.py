@@ -14,7 +14,15 @@ from datetime import datetime, timedelta, timezone
 from authority_core import Authority, Settings
 from authority_core.kernel.changes import Change, Put, Replace
 from authority_core.kernel.encoding import base64url, digest
-from authority_core.kernel.records import AuthorizationCode, Client, ClientSecret, Grant, RefreshToken, User
+from authority_core.kernel.records import (
+    AccessToken,
+    AuthorizationCode,
+    Client,
+    ClientSecret,
+    Grant,
+    RefreshToken,
+    User,
+)
 from authority_core.kernel.sync import run
 from authority_core.testing.memory import MemoryStorage
 
@@ -25,6 +33,7 @@ SUBJECT = "5f0c5d8e"
 VERIFIER = "v" * 43
 SCOPE = "read+write"
 CLIENT_CREDENTIALS = f"grant_type=client_credentials&scope={SCOPE}"
+INTROSPECTION = "token=%s"
 REFRESH = "grant_type=refresh_token&refresh_token=%s"
 CODE = (
     "grant_type=authorization_code&code=%s&code_verifier=" + VERIFIER + "&redirect_uri=" + "https%3A%2F%2F"
@@ -42,6 +51,11 @@ def chain_named(number: int) -> str:
     return f"refresh-{number:035d}"
 
 
+def access_named(number: int) -> str:
+    """Return the opaque access token of chain *number*, as long as a real one."""
+    return f"access-{number:036d}"
+
+
 def authority(storage: object, **settings: str) -> Authority:
     """Return an authority on *storage* that signs with ES256, with its keys made."""
     made = Authority(
@@ -54,7 +68,14 @@ def authority(storage: object, **settings: str) -> Authority:
 
 def furnished(codes: int = 0, chains: int = 0) -> MemoryStorage:
     """Return storage with the client, and as many *codes* and refresh *chains* as asked for."""
-    storage, now = MemoryStorage(), datetime.now(timezone.utc)
+    storage = MemoryStorage()
+    storage.commit(furniture(codes, chains))
+    return storage
+
+
+def furniture(codes: int, chains: int) -> list[Change]:
+    """Return the changes that store the client, a person, and as many *codes* and *chains* of tokens as asked for."""
+    now = datetime.now(timezone.utc)
     secret = ClientSecret(secret_id="1", digest=digest("client_secret", SECRET), hint="0000", created_at=now)
     client = Client(
         client_id="client",
@@ -70,15 +91,14 @@ def furnished(codes: int = 0, chains: int = 0) -> MemoryStorage:
     changes += [Put(_code(number, now)) for number in range(codes)]
     for number in range(chains):
         grant = _grant(f"chain-{number}", frozenset({"offline_access", "read", "write"}), now)
-        changes += [Put(grant), Put(_refresh_token(number, grant))]
-    storage.commit(changes)
-    return storage
+        changes += [Put(grant), Put(_refresh_token(number, grant)), Put(_access_token(number, grant))]
+    return changes
 
 
 def _grant(name: str, scope: frozenset[str], now: datetime) -> Grant:
     end = now + timedelta(days=1)
     return Grant(
-        grant_id=name,
+        grant_id=digest("grant", name).hex()[:22],  # as scattered as a drawn one
         client_id="client",
         subject=SUBJECT,
         grant_type="authorization_code",
@@ -113,6 +133,21 @@ def _refresh_token(number: int, grant: Grant) -> RefreshToken:
         key=digest("refresh_token", chain_named(number)),
         grant_id=grant.grant_id,
         generation=0,
+        expires_at=grant.expires_at,
+        keep_until=grant.keep_until,
+    )
+
+
+def _access_token(number: int, grant: Grant) -> AccessToken:
+    return AccessToken(
+        key=digest("access_token", access_named(number)),
+        token_id=str(number),
+        grant_id=grant.grant_id,
+        client_id=grant.client_id,
+        subject=grant.subject,
+        scope=grant.scope,
+        audience=grant.audience,
+        issued_at=grant.created_at,
         expires_at=grant.expires_at,
         keep_until=grant.keep_until,
     )

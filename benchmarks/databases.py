@@ -1,0 +1,33 @@
+"""A private PostgreSQL for the time of a measurement, made as the tests make theirs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .server import ROOT
+
+sys.path.append(str(ROOT / "tests"))
+
+from support.postgres import NotInstalled, cluster, unprivileged
+from support.round_trips import Counted, counting
+
+__all__ = ["Counted", "NotInstalled", "postgresql", "round_trips"]
+
+
+@contextmanager
+def postgresql() -> Iterator[tuple[str, str]]:
+    """Yield the URLs of two empty databases. Raises `NotInstalled` with the line that says what to install."""
+    unprivileged([])
+    with cluster() as made:
+        yield made.database(), made.database()
+
+
+@contextmanager
+def round_trips(url: str) -> Iterator[tuple[str, Counted]]:
+    """Yield *url* as it is reached through a go-between, and what that has counted."""
+    place, _, database = url.rpartition("/")
+    host, _, port = place.rpartition(":")
+    with counting(int(port)) as counted:
+        yield f"{host}:{counted.port}/{database}", counted
