@@ -160,10 +160,3 @@ LIST = Kind(TEXT_TYPE, _write_list, _read_list)
 PAIRS = Kind(TEXT_TYPE, _encode, _read_pairs)
 MAPPING = Kind(TEXT_TYPE, _write_mapping, _decode)
 SECRETS = Kind(TEXT_TYPE, _write_secrets, _read_secrets)
-
-WRITTEN_OUT: dict[Callable[[Any], Any], str] = {
-    micros: "({} - EPOCH) // MICROSECOND",
-    moment_of: "EPOCH + {} * MICROSECOND",
-    bool: "not not {}",
-}
-"""Ways so short that calling them would cost more than to go them: what they do, as expressions."""

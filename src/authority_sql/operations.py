@@ -26,7 +26,7 @@ from authority_core.kernel.records import (
 )
 
 from . import rows, shapes
-from .compiling import Row
+from .columns import Row
 from .errors import translated
 from .joining import joined
 from .kinds import micros, storable

@@ -26,7 +26,7 @@ from authority_core.kernel.records import (
     Stored,
 )
 
-from .compiling import Row
+from .columns import Row
 from .kinds import earliest, moment_of
 from .shapes import ACCESS, CLIENT, CODE, GRANT, INTERACTION, REFRESH, SESSION
 

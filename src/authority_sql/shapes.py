@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from authority_core.kernel import records as r
 
-from .compiling import Row, reader, writer
+from .columns import Row, reader, writer
 from .kinds import (
     BYTES,
     DIGEST,
@@ -42,7 +42,9 @@ class Shape(Generic[R]):
     decode: Callable[[Row], R]
     """Returns the record of a row that holds its columns and nothing else before them."""
 
-    def __init__(self, record: type[R], table: str, key: tuple[str, ...], kinds: Mapping[str, Kind]) -> None:
+    def __init__(
+        self, record: type[R], table: str, key: tuple[str, ...], kinds: Mapping[str, Kind], *computed: str
+    ) -> None:
         self.record = record
         self.table = table
         self.key = key
@@ -51,7 +53,7 @@ class Shape(Generic[R]):
         self.columns: dict[str, Kind] = dict(kinds)
         self.names = tuple(self.columns)
         self.encode = writer(kinds)
-        self.decode = self.reader()
+        self.decode = self.reader(*computed)
         self._key_values = attrgetter(*key)
         self._single = len(key) == 1
 
@@ -114,7 +116,7 @@ def inside_code(name: str) -> str:
     return name if name.startswith("grant_") else f"grant_{name}"
 
 
-_CODE = Shape(r.AuthorizationCode, "authorization_codes", ("key",), {
+_OF_CODE: Mapping[str, Kind] = {
     "key": DIGEST,
     "redirect_uri": TEXT,
     "nonce": _TEXT,
@@ -122,20 +124,19 @@ _CODE = Shape(r.AuthorizationCode, "authorization_codes", ("key",), {
     "code_challenge_method": _TEXT,
     "expires_at": TIME,
     "keep_until": TIME,
-})  # fmt: skip
+}
 
 
 class _CodeShape(Shape[r.AuthorizationCode]):
     """A code with the grant it carries beside it, in columns of their own."""
 
     def __init__(self) -> None:
-        own = _CODE.columns
-        super().__init__(_CODE.record, _CODE.table, _CODE.key, own)
-        self.columns = {**own, **{inside_code(name): kind for name, kind in GRANT.columns.items()}}
+        super().__init__(r.AuthorizationCode, "authorization_codes", ("key",), _OF_CODE, "grant")
+        self.columns |= {inside_code(name): kind for name, kind in GRANT.columns.items()}
         self.names = tuple(self.columns)
-        self.encode = lambda record: _CODE.encode(record) + GRANT.encode(record.grant)
-        make, carried = self.reader("grant"), GRANT.reader(start=self.width)
-        self.decode = lambda row: make(row, carried(row))
+        bare, made, carried = self.encode, self.reader("grant"), GRANT.reader(start=self.width)
+        self.encode = lambda record: bare(record) + GRANT.encode(record.grant)
+        self.decode = lambda row: made(row, carried(row))
 
 
 CODE: Shape[r.AuthorizationCode] = _CodeShape()

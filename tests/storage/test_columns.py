@@ -1,0 +1,48 @@
+"""The two ways between a record and its columns."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+from attrs import frozen
+
+from authority_sql.columns import reader, writer
+from authority_sql.kinds import FLAG, TEXT, TIME, WORDS, micros, optional
+
+KINDS = {"name": TEXT, "words": WORDS, "at": TIME, "until": optional(TIME), "flag": FLAG}
+AT = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=timezone.utc)
+
+
+@frozen(kw_only=True)
+class Thing:
+    """A record with two fields that have no column."""
+
+    name: str
+    words: frozenset[str]
+    at: datetime
+    until: datetime | None
+    flag: bool
+    computed: object
+    rest: str = "as it is"
+
+
+def test_a_record_goes_there_and_back():
+    """By every kind of column; NULL stays `None`, a flag is a truth; the rest is computed, or has its default."""
+    thing = Thing(name="a", words=frozenset({"x", "y"}), at=AT, until=None, flag=True, computed="more")
+
+    row = writer(KINDS)(thing)
+
+    assert row == ("a", '["x","y"]', micros(AT), None, True)
+    assert reader(Thing, KINDS, 1, ("computed",))(("before", *row, "behind"), "more") == thing
+    assert reader(Thing, KINDS, 0, ("computed",))((*row[:-1], 1), "more").flag is True
+
+
+def test_a_record_is_read_whole_or_not_at_all():
+    """A field that nothing gives is refused when the way is planned; a row too short for it, when it comes."""
+    row = writer(KINDS)(Thing(name="a", words=frozenset(), at=AT, until=AT, flag=False, computed=None))
+
+    with pytest.raises(ValueError, match="nothing gives computed of Thing"):
+        reader(Thing, KINDS, 0, ())
+    with pytest.raises((ValueError, IndexError)):
+        reader(Thing, KINDS, 0, ("computed",))(row[:-1], None)
