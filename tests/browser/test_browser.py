@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from browser.conftest import Visit, hosts_asked
-from interop.house import PASSWORD, SECRET, VERIFIER
+from interop.house import NEW_PASSWORD, NEWCOMERS, PASSWORD, SECRET, VERIFIER
 
 both = pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no-javascript"], indirect=True)
 states = (f"state-{number}" for number in count())
@@ -112,6 +112,38 @@ def test_a_wrong_password_is_said_and_forgotten(visit: Visit) -> None:
     sign_in(visit)
     press(visit, "approve")
     assert "code" in visit.called_back(state)[0]
+
+
+def choose(visit: Visit, password: str, again: str) -> None:
+    visit.driver.switch_to.active_element.send_keys(password)
+    visit.driver.find_element(By.NAME, "confirm_new_password").send_keys(again)
+    press(visit, "change-password")
+
+
+@both
+def test_a_password_that_must_be_changed_is_changed_on_the_way(visit: Visit, javascript: bool) -> None:
+    """Sign-in, a choice that will not do, one that does, consent, callback; then the new password is the right one."""
+    state, name = next(states), NEWCOMERS[0 if javascript else 1]
+    visit.authorize(state, prompt="consent")
+    sign_in(visit, name=name)
+    assert visit.path == "/password/change"
+    assert name.title() in text(visit)
+    assert "Web" in text(visit)
+    choose(visit, NEW_PASSWORD, NEW_PASSWORD + "x")
+    assert visit.path == "/password/change"
+    assert "The two passwords differ." in visit.driver.find_element(By.ID, "form-error").text
+    assert visit.driver.find_element(By.NAME, "new_password").get_attribute("value") == ""
+    choose(visit, NEW_PASSWORD, NEW_PASSWORD)
+    assert visit.path == "/consent"
+    press(visit, "approve")
+    (call,) = visit.called_back(state)
+    assert tokens(visit, call["code"])["token_type"] == "Bearer"
+    visit.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    visit.driver.get(f"{visit.issuer}/signin")
+    sign_in(visit, name=name)
+    assert "not right" in text(visit)
+    sign_in(visit, NEW_PASSWORD, name)
+    assert visit.path == "/profile"
 
 
 @both
