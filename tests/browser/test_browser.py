@@ -229,6 +229,11 @@ def every_page(visit: Visit):
     yield "landing"
     driver.get(f"{visit.issuer}/nope")
     yield "error"
+    driver.get(f"{visit.issuer}/signin")
+    sign_in(visit, name=NEWCOMERS[-1])
+    yield "new password"
+    choose(visit, "short", "other")
+    yield "new password with errors"
     visit.authorize(next(states), prompt="consent", scope="openid profile email offline_access read write")
     yield "sign-in"
     sign_in(visit, "wrong")
@@ -253,7 +258,7 @@ def test_a_phone_needs_no_scrolling_sideways(visit: Visit) -> None:
     }
 
     assert {page: sizes for page, sizes in wide.items() if sizes[0] > sizes[1]} == {}
-    assert len(wide) == 8
+    assert len(wide) == 10
 
 
 def test_the_pages_follow_the_readers_preference(visit: Visit) -> None:

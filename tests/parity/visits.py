@@ -100,7 +100,7 @@ def signing_in(talk: Talk) -> None:
 
 def new_password(talk: Talk) -> None:
     """A password that must be changed: asked for, refused in every way, chosen, and good from then on."""
-    carol, dave = NEWCOMERS
+    carol, dave, _ = NEWCOMERS
     talk.get("/password/change", 400)
     talk.get("/password/change?ticket=nonsense", 400)
     talk.get("/password/change?ticket=a&ticket=b", 400)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from authority_core.kernel.changes import CutOff
+from authority_core.kernel.encoding import digest
 from authority_core.kernel.records import Interaction
 from authority_core.kernel.sync import run
 from support.browser import action_of, answer_of, hidden_fields
@@ -218,7 +219,10 @@ def test_it_works_once(server):
     """A form sent again is refused and changes nothing; the first one counted."""
     browser = server.browser()
     page = asked(browser)
+    key = digest("pending_sign_in", hidden_fields(page)["ticket"])
+    assert server.storage.interaction(key).spent is None
     assert browser.choose(page, NEW).status == 303
+    assert server.storage.interaction(key).spent is not None
     with Unchanged(server):
         is_over(browser.choose(page, "Third-Horse-333"))
 
