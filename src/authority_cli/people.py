@@ -85,7 +85,8 @@ def new_administrator(
 
 def first_administrator(authority: Authority) -> tuple[User, Password | None]:
     """Return the administrator named by the environment, and the password if the account was made just now."""
-    from authority_core.admin.users import ADMINS, Users
+    from authority_core.admin.users import Users
+    from authority_core.kernel.passwords import ADMINS
     from authority_core.kernel.sync import run
 
     users = Users(authority.shell, authority.passwords)

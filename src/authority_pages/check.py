@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-from authority_core.kernel.pages import ConsentPage, Page, SignInPage, SignOutPage
+from authority_core.kernel.pages import ConsentPage, Page, PasswordChangePage, SignInPage, SignOutPage
 from authority_core.kernel.ports import Pages
 
 from .samples import sample_pages, sample_view
 
 _FIELDS: dict[type[Page], tuple[tuple[str, str | None], ...]] = {
     SignInPage: (("username", None), ("password", None)),
+    PasswordChangePage: (("new_password", None), ("confirm_new_password", None)),
     ConsentPage: (("consent_action", "approve"), ("consent_action", "deny")),
     SignOutPage: (),
 }
@@ -57,7 +58,7 @@ def check_pages(pages: Pages) -> tuple[str, ...]:
 
 def _faults(page: Page, document: _Document) -> list[str]:
     faults = [f"inline {what} is refused by the content security policy." for what in document.inline]
-    if isinstance(page, (SignInPage, ConsentPage, SignOutPage)):
+    if isinstance(page, (SignInPage, PasswordChangePage, ConsentPage, SignOutPage)):
         if ("post", page.action) not in document.forms:
             faults.append(f"no form with method=post posts to {page.action}.")
         wanted = (*page.hidden, *_FIELDS[type(page)])

@@ -18,6 +18,7 @@ from authority_core.kernel.pages import (
     ErrorPage,
     LandingPage,
     Page,
+    PasswordChangePage,
     Person,
     ScopeLine,
     SignedOutPage,
@@ -66,6 +67,13 @@ MORE_SCOPES = (
     ScopeLine(name="reports:read", display_name="Read reports", description="", is_new=True),
 )
 
+RULES = (
+    "Use at least 12 characters.",
+    "Add an upper-case letter.",
+    "Add a lower-case letter.",
+    "Add a digit.",
+)
+
 ISSUER = "https://id.example.com"
 ENDPOINTS = (
     Endpoint(title="OpenID Connect discovery", method="GET", url=f"{ISSUER}/.well-known/openid-configuration"),
@@ -97,6 +105,7 @@ def sample_view(theme: str = "light", *, primary_color: str = "#7c3aed", locale:
 def sample_pages() -> Iterator[Sample]:
     """Yield every page the core can show, in every state it can be in."""
     yield from _sign_in()
+    yield from _password_change()
     yield from _consent()
     yield from _signing_out()
     yield from _account()
@@ -123,6 +132,22 @@ def _sign_in() -> Iterator[Sample]:
     )
     yield Sample(
         label="sign-in-without-remember", page=SignInPage(action="/login", hidden=HIDDEN, remember_offered=False)
+    )
+
+
+def _password_change() -> Iterator[Sample]:
+    def page(client: ClientCard | None = None, faults: tuple[str, ...] = ()) -> PasswordChangePage:
+        return PasswordChangePage(
+            action="/password/change", hidden=HIDDEN, person=ADA, client=client, rules=RULES, faults=faults
+        )
+
+    yield Sample(label="password-change", page=page())
+    yield Sample(label="password-change-client", page=page(client=NOTES))
+    yield Sample(label="password-change-error", page=page(client=NOTES, faults=("The two passwords differ.",)))
+    yield Sample(label="password-change-errors", page=page(faults=(*RULES[:2], "The two passwords differ.")))
+    yield Sample(
+        label="password-change-bare",
+        page=PasswordChangePage(action="/password/change", hidden=HIDDEN, person=Person(display_name="Ada")),
     )
 
 

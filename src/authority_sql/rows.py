@@ -107,10 +107,12 @@ def _ended(row: Row, start: int) -> datetime | None:
 
 def _holder(row: Row) -> Holder:
     """Return the account of the grant's subject, or that there is none."""
-    active, locked_at, unlock_at = row[-5:-2]
+    active, locked_at, unlock_at, must_change = row[-6:-2]
     if active is None:
         return _NOBODY
-    return Holder(Standing(bool(active), earliest(locked_at), earliest(unlock_at)))
+    return Holder(
+        Standing(bool(active), earliest(locked_at), earliest(unlock_at), password_must_change=bool(must_change))
+    )
 
 
 def _spending(row: Row) -> Spent | None:

@@ -214,7 +214,7 @@ USER = Shape(r.User, "users", ("user_id",), {
     "version": WHOLE,
 })  # fmt: skip
 
-STANDING = ("active", "locked_at", "unlock_at")
+STANDING = ("active", "locked_at", "unlock_at", "password_must_change")
 """The columns of a user that say whether it may act."""
 
 SESSION = Shape(r.Session, "sessions", ("session_id",), {

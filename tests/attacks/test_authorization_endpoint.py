@@ -490,9 +490,12 @@ def test_a031_no_reposting_redirect(world):
     posted.append(browser.approve(browser.follow(posted[0])))
     posted.append(browser.sign_out())
     posted.append(browser.post("/authorize", {"client_id": "web"}))
+    world.server.change_user("u1", password_must_change=True)
+    posted.append(browser.sign_in("alice"))
+    posted.append(browser.choose(browser.follow(posted[-1]), "Another-Horse-22"))
 
-    assert [response.status for response in posted] == [303] * 4
-    for path in ("/signin/", "/token/", "/authorize/", "/authorize/decision/"):
+    assert [response.status for response in posted] == [303] * 6
+    for path in ("/signin/", "/password/change/", "/token/", "/authorize/", "/authorize/decision/"):
         assert browser.post(path, {"username": "alice", "password": "x"}).status == 404
 
 

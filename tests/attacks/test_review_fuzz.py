@@ -22,7 +22,7 @@ PATHS = (
     "/token/introspect", "/oauth/introspect", "/token/revoke", "/oauth/revoke", "/.well-known/jwks.json",
     "/.well-known/openid-configuration",
     "/.well-known/oauth-authorization-server", "/health", "/health/ready", "/signin", "/signout", "/signed-out",
-    "/profile", "/static/app.js", "/static/../x", "/nothing",
+    "/password/change", "/profile", "/static/app.js", "/static/../x", "/nothing",
 )  # fmt: skip
 NAMES = (
     "grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_secret", "refresh_token", "scope",
@@ -30,6 +30,7 @@ NAMES = (
     "prompt",
     "max_age", "id_token_hint", "login_hint", "request", "request_uri", "code_challenge", "code_challenge_method",
     "transaction", "csrf_token", "consent_action", "username", "email", "password", "remember", "audience",
+    "ticket", "new_password", "confirm_new_password",
     "client_assertion", "client_assertion_type", "display", "ui_locales", "acr_values", "claims",
 )  # fmt: skip
 

@@ -36,10 +36,17 @@ def test_a214_session_fixation(world):
     browser.sign_in("alice", page=page_before(browser))
     second = browser.cookies["session_id"]
 
-    assert "planted" not in first
-    assert first != second
+    world.server.change_user("u1", password_must_change=True)
+    world.server.clock.wind(seconds=1)
+    page = browser.follow(browser.sign_in("alice", page=page_before(browser)))
+    browser.cookies["session_id"] = "planted" + "y" * 36
+    browser.choose(page, "Another-Horse-22")
+    third = browser.cookies["session_id"]
+
+    assert "planted" not in first + third
+    assert len({first, second, third}) == 3
     assert signed_in(browser)
-    for old in (first, "planted" + "x" * 36):
+    for old in (first, second, "planted" + "x" * 36, "planted" + "y" * 36):
         browser.cookies["session_id"] = old
         assert not signed_in(browser)
 
@@ -224,6 +231,10 @@ def test_a223_personal_pages_cached(world):
     ]
     page = browser.follow(browser.get(world.party().url()))
     responses += [page, browser.approve(page), browser.sign_out(), browser.get("/signed-out")]
+    world.server.change_user("u1", password_must_change=True)
+    held = browser.sign_in("alice")
+    asked = browser.follow(held)
+    responses += [held, asked, browser.choose(asked, "short"), browser.choose(asked, "Another-Horse-22")]
 
     for response in responses:
         assert response.header("cache-control") == "no-store"

@@ -20,7 +20,7 @@ from support.relying_party import RelyingParty, claims_of, json_of
 from support.server import make_client, make_server, make_user
 
 
-@pytest.mark.parametrize("kind", ["code", "interaction", "opaque revocation"])
+@pytest.mark.parametrize("kind", ["code", "interaction", "new password", "opaque revocation"])
 def test_a298_one_time_objects(kind):
     """Of twenty at once one wins; none is a 5xx. Refresh tokens have a test of their own among the token attacks."""
     server = make_server()
@@ -33,6 +33,11 @@ def test_a298_one_time_objects(kind):
     elif kind == "interaction":
         page = browser.follow(browser.sign_in("alice", page=browser.follow(browser.get(party.url()))))
         work = lambda _: browser.approve(page).status  # noqa: E731
+        expected = (303, 400)
+    elif kind == "new password":
+        server.change_user("u1", password_must_change=True)
+        page = browser.follow(browser.sign_in("alice"))
+        work = lambda at: browser.choose(page, f"Another-Horse-{at}").status  # noqa: E731
         expected = (303, 400)
     else:
         token = party.tokens()["access_token"]
@@ -53,6 +58,7 @@ def test_a299_namespaces():
         "refresh_token",
         "access_token",
         "interaction",
+        "pending_sign_in",
         "session",
         "browser",
         "client_secret",
@@ -94,6 +100,8 @@ FLOWS = {
     "authorize": lambda party, given: given["browser"].get(party.url(prompt="none")),
     "begin": lambda party, given: party.server.browser().get(party.url()),
     "sign in": lambda party, given: given["stranger"].sign_in("bob", page=given["page"]),
+    "newcomer": lambda party, given: given["newcomer"].sign_in("carol", page=given["newcomers page"]),
+    "choose": lambda party, given: given["chooser"].choose(given["choice"], "Another-Horse-22"),
     "approve": lambda party, given: given["browser"].approve(given["consent"]),
     "sign out": lambda party, given: given["browser"].submit(given["sign out"]),
 }
@@ -112,7 +120,13 @@ def test_a300_storage_errors(flow, form):
     server = make_server(wrapped=wrap, access_token_format=form)
     party, browser, stranger = RelyingParty(server), server.browser(), server.browser()
     tokens = party.tokens(browser=browser)
+    newcomer, chooser = server.browser(), server.browser()
+    server.write(*(Replace(make_user(name, name, password_must_change=True)) for name in ("carol", "dave")))
     given = {
+        "newcomer": newcomer,
+        "newcomers page": newcomer.get("/signin"),
+        "chooser": chooser,
+        "choice": chooser.follow(chooser.sign_in("dave")),
         "code": party.code(browser),
         "refresh": tokens["refresh_token"],
         "access": tokens["access_token"],

@@ -12,11 +12,13 @@ from attrs import evolve
 from authority_core.kernel.changes import CutOff, Remove, Revoke
 from authority_core.kernel.encoding import digest
 from authority_core.kernel.records import AuthorizationCode
+from authority_core.kernel.values import Secret
 from authority_core.testing.moments import START
 from support.browser import FORM
 from support.checks import Unchanged, is_page, is_refusal
 from support.relying_party import RelyingParty, basic, claims_of, json_of
 from support.server import API, CALLBACK, NATIVE_CALLBACK, make_server, secret_of
+from support.transports import in_loop
 
 
 def dead(party, tokens) -> None:
@@ -136,7 +138,7 @@ def test_a054_long_lived_code(world, seconds, good):
     is_refusal(party.redeem(code), 400, "invalid_grant")
 
 
-@pytest.mark.parametrize("how", ["disabled", "locked", "deleted"])
+@pytest.mark.parametrize("how", ["disabled", "locked", "deleted", "password must change"])
 @pytest.mark.parametrize("form", ["jwt", "opaque"])
 def test_a055_person_disabled(door, how, form):
     """By every grant, at introspection and userinfo: no token for who may not sign in. Others go on."""
@@ -147,9 +149,12 @@ def test_a055_person_disabled(door, how, form):
     if how == "deleted":
         world.server.write(Remove(world.server.storage.user("u1")))
     else:
-        world.server.change_user(
-            "u1", **({"active": False} if how == "disabled" else {"locked_at": world.server.clock.now})
-        )
+        changes = {
+            "disabled": {"active": False},
+            "locked": {"locked_at": world.server.clock.now},
+            "password must change": {"password_must_change": True},
+        }
+        world.server.change_user("u1", **changes[how])
 
     with Unchanged(world.server):
         is_refusal(party.redeem(code), 400, "invalid_grant")
@@ -275,7 +280,17 @@ def test_a061_reuse_after_restart(world):
 
 
 @pytest.mark.parametrize(
-    "event", ["sign-out", "session revoked", "person cut off", "consent cut off", "client cut off", "scope removed"]
+    "event",
+    [
+        "sign-out",
+        "session revoked",
+        "person cut off",
+        "password set",
+        "password chosen",
+        "consent cut off",
+        "client cut off",
+        "scope removed",
+    ],
 )
 def test_a062_refresh_after_security_events(world, event):
     """Each ends the grant, except that a scope taken away is only not granted any more."""
@@ -290,6 +305,13 @@ def test_a062_refresh_after_security_events(world, event):
             world.server.write(Revoke("session", sid, now, now + timedelta(days=400)))
         case "person cut off":
             world.server.write(CutOff("u1", None, now, now + timedelta(days=400)))
+        case "password set":
+            in_loop(world.server.authority.users.set_password("u1", Secret("Another-Horse-22")))
+        case "password chosen":
+            world.server.clock.wind(seconds=1)
+            world.server.change_user("u1", password_must_change=True)
+            other = world.browser()
+            assert other.choose(other.follow(other.sign_in("alice")), "Another-Horse-22").status == 303
         case "consent cut off":
             world.server.write(CutOff("u1", "web", now, now + timedelta(days=400)))
         case "client cut off":

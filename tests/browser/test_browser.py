@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from browser.conftest import Visit, hosts_asked
-from interop.house import PASSWORD, SECRET, VERIFIER
+from interop.house import NEW_PASSWORD, NEWCOMERS, PASSWORD, SECRET, VERIFIER
 
 both = pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no-javascript"], indirect=True)
 states = (f"state-{number}" for number in count())
@@ -114,6 +114,38 @@ def test_a_wrong_password_is_said_and_forgotten(visit: Visit) -> None:
     assert "code" in visit.called_back(state)[0]
 
 
+def choose(visit: Visit, password: str, again: str) -> None:
+    visit.driver.switch_to.active_element.send_keys(password)
+    visit.driver.find_element(By.NAME, "confirm_new_password").send_keys(again)
+    press(visit, "change-password")
+
+
+@both
+def test_a_password_that_must_be_changed_is_changed_on_the_way(visit: Visit, javascript: bool) -> None:
+    """Sign-in, a choice that will not do, one that does, consent, callback; then the new password is the right one."""
+    state, name = next(states), NEWCOMERS[0 if javascript else 1]
+    visit.authorize(state, prompt="consent")
+    sign_in(visit, name=name)
+    assert visit.path == "/password/change"
+    assert name.title() in text(visit)
+    assert "Web" in text(visit)
+    choose(visit, NEW_PASSWORD, NEW_PASSWORD + "x")
+    assert visit.path == "/password/change"
+    assert "The two passwords differ." in visit.driver.find_element(By.ID, "form-error").text
+    assert visit.driver.find_element(By.NAME, "new_password").get_attribute("value") == ""
+    choose(visit, NEW_PASSWORD, NEW_PASSWORD)
+    assert visit.path == "/consent"
+    press(visit, "approve")
+    (call,) = visit.called_back(state)
+    assert tokens(visit, call["code"])["token_type"] == "Bearer"
+    visit.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    visit.driver.get(f"{visit.issuer}/signin")
+    sign_in(visit, name=name)
+    assert "not right" in text(visit)
+    sign_in(visit, NEW_PASSWORD, name)
+    assert visit.path == "/profile"
+
+
 @both
 def test_no_is_an_answer(visit: Visit) -> None:
     """Deny brings the person back to the application, which is told so and gets nothing."""
@@ -197,6 +229,11 @@ def every_page(visit: Visit):
     yield "landing"
     driver.get(f"{visit.issuer}/nope")
     yield "error"
+    driver.get(f"{visit.issuer}/signin")
+    sign_in(visit, name=NEWCOMERS[-1])
+    yield "new password"
+    choose(visit, "short", "other")
+    yield "new password with errors"
     visit.authorize(next(states), prompt="consent", scope="openid profile email offline_access read write")
     yield "sign-in"
     sign_in(visit, "wrong")
@@ -221,7 +258,7 @@ def test_a_phone_needs_no_scrolling_sideways(visit: Visit) -> None:
     }
 
     assert {page: sizes for page, sizes in wide.items() if sizes[0] > sizes[1]} == {}
-    assert len(wide) == 8
+    assert len(wide) == 10
 
 
 def test_the_pages_follow_the_readers_preference(visit: Visit) -> None:

@@ -173,6 +173,25 @@ def wrong_password(house: House) -> Request:
     return lambda: word(browser.sign_in(name, "wrong", page=page))
 
 
+def _newcomer(house: House) -> str:
+    """Return the name of somebody whose password must be changed."""
+    name = f"robin{next(_number)}"
+    house.finish(house.authority.users.create(NewUser(username=name, password=PASSWORD, password_must_change=True)))
+    return name
+
+
+def sign_in_of_a_newcomer(house: House) -> Request:
+    name, browser = _newcomer(house), house.browser()
+    page = browser.follow(browser.get(house.party().url()))
+    return lambda: word(browser.sign_in(name, page=page))
+
+
+def chosen_password(house: House) -> Request:
+    name, browser = _newcomer(house), house.browser()
+    page = browser.follow(browser.sign_in(name, page=browser.follow(browser.get(house.party().url()))))
+    return lambda: word(browser.choose(page, "Another-Horse-22"))
+
+
 def approval(house: House) -> Request:
     browser, party = house.browser(), house.party("other")
     browser.sign_in("bob")
@@ -259,6 +278,8 @@ FLOWS = (
     Flow(authorization_with_remembered_consent, "code", "code"),
     Flow(sign_in, "/authorize", "/authorize", commits=2, between={"counted": 1}),
     Flow(wrong_password, "page 401", "page 401", commits=2, between={"counted": 1}),
+    Flow(sign_in_of_a_newcomer, "/password/change", "/password/change", commits=2, between={"counted": 1}),
+    Flow(chosen_password, "/authorize", "page 400"),
     Flow(approval, "code", "page 400"),
     Flow(denial, "access_denied", "page 400"),
     Flow(sign_out, "/signed-out", "/signed-out"),

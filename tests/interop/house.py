@@ -24,7 +24,10 @@ SCOPES = (*STANDARD_SCOPES, Scope("read", "Read your things"), Scope("write", "C
 API = "https://api.example.com"
 MCP = "https://api.example.com/mcp"
 ALICE, BOB = "alice", "bob"
+NEWCOMERS = ("carol", "dave", "erin")
+"""Their passwords must be changed at the first sign-in; what lasts longer than a test leaves the last one's alone."""
 PASSWORD = "Correct-Horse-1"
+NEW_PASSWORD = "Another-Horse-22"
 CALLBACK = "http://localhost:3000/callback"
 ALL = frozenset({"authorization_code", "refresh_token", "client_credentials"})
 PEOPLE = frozenset({"openid", "profile", "email", "offline_access", "read", "write"})
@@ -81,11 +84,12 @@ def _people(now: datetime) -> list[User]:
             email=f"{name}@example.com",
             email_verified=True,
             password_hash=password_hash(),
+            password_must_change=name in NEWCOMERS,
             claims={"name": name.title()},
             created_at=now,
             updated_at=now,
         )
-        for name in (ALICE, BOB)
+        for name in (ALICE, BOB, *NEWCOMERS)
     ]
 
 

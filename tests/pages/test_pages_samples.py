@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from authority_core.kernel import pages as models
-from authority_core.kernel.pages import ConsentPage, Page, SignInPage, SignOutPage
+from authority_core.kernel.pages import ConsentPage, Page, PasswordChangePage, SignInPage, SignOutPage
 from authority_pages import JinjaPages, Sample, check_pages, sample_pages, sample_view
 
 SAMPLES = list(sample_pages())
@@ -15,7 +15,11 @@ SAMPLES = list(sample_pages())
 every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.label)
 forms = pytest.mark.parametrize(
     "sample",
-    [sample for sample in SAMPLES if isinstance(sample.page, (SignInPage, ConsentPage, SignOutPage))],
+    [
+        sample
+        for sample in SAMPLES
+        if isinstance(sample.page, (SignInPage, PasswordChangePage, ConsentPage, SignOutPage))
+    ],
     ids=lambda sample: sample.label,
 )
 
@@ -148,6 +152,38 @@ def test_a_sign_in_error_is_announced_and_tied_to_the_fields(pages: JinjaPages, 
     assert "Error: Sign in" in wrong.text
     assert not [element for _, element in fresh.elements if element.get("role") == "alert"]
     assert "aria-invalid" not in fresh.by_id("username")
+
+
+def test_a_new_password_is_asked_for_twice_and_offered_to_password_managers(pages: JinjaPages, read) -> None:
+    """Both fields are new passwords, empty, the first has the focus; whose it is stands beside them for the manager."""
+    (sample,) = [sample for sample in SAMPLES if sample.label == "password-change-client"]
+    document = read(pages.render(sample.page, sample_view()))
+
+    for name in ("new_password", "confirm_new_password"):
+        field = document.by_id(name)
+        assert (field["name"], field["type"], field["autocomplete"]) == (name, "password", "new-password")
+        assert "value" not in field
+        assert "aria-invalid" not in field
+        assert ("autofocus" in field) is (name == "new_password")
+    assert document.by_id("new_password")["aria-describedby"] == "rules"
+    assert (document.by_id("username")["value"], document.by_id("username")["autocomplete"]) == ("ada", "username")
+    for text in ("Ada Lovelace", "Acme Notes", *sample.page.rules):
+        assert text in document.text
+    assert not [element for _, element in document.elements if element.get("role") == "alert"]
+
+
+def test_faults_of_a_new_password_are_announced_and_tied_to_the_fields(pages: JinjaPages, read) -> None:
+    """Every sentence is in the alert, both fields point to it, and the title says so."""
+    (sample,) = [sample for sample in SAMPLES if sample.label == "password-change-errors"]
+    document = read(pages.render(sample.page, sample_view()))
+
+    assert document.by_id("form-error")["role"] == "alert"
+    assert document.by_id("new_password")["aria-describedby"] == "form-error rules"
+    assert document.by_id("confirm_new_password")["aria-describedby"] == "form-error"
+    assert document.by_id("new_password")["aria-invalid"] == document.by_id("confirm_new_password")["aria-invalid"]
+    assert "Error: Choose a new password" in document.text
+    for fault in sample.page.faults:
+        assert fault in document.text
 
 
 def test_consent_offers_both_answers_alike(pages: JinjaPages, read) -> None:

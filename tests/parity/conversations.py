@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from interop.house import API, CALLBACK, PASSWORD, SECRET
 from parity.talk import FORM, Talk, as_basic, bearer
-from parity.visits import CROSS, authorization_requests, consent, freshness, signing_in, signing_out
+from parity.visits import CROSS, authorization_requests, consent, freshness, new_password, signing_in, signing_out
 
 Conversation = Callable[[Talk], None]
 DOCUMENTS = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json")
@@ -335,6 +335,7 @@ def methods(talk: Talk) -> None:
         "/token/introspect",
         "/token/revoke",
         "/signin",
+        "/password/change",
         "/signout",
         "/consent",
         "/authorize/decision",
@@ -369,6 +370,7 @@ HOSTED: tuple[Conversation, ...] = (
     user_info,
     authorization_requests,
     signing_in,
+    new_password,
     consent,
     freshness,
     static_files,

@@ -15,7 +15,7 @@ from authority_core.testing.moments import Clock
 from interop.house import ALICE, CALLBACK, CHALLENGE, PASSWORD, SECRET, VERIFIER
 
 FORM = "application/x-www-form-urlencoded"
-_HIDDEN = re.compile(r'name="(csrf_token|transaction)" value="([^"]*)"')
+_HIDDEN = re.compile(r'name="(csrf_token|transaction|ticket)" value="([^"]*)"')
 Headers = list[tuple[str, str]]
 
 
@@ -163,6 +163,10 @@ class Talk:
         self, page: Answer, who: str = ALICE, password: str = PASSWORD, expect: int = 303, **more: str
     ) -> Answer:
         return self.post("/signin", {**page.hidden, "username": who, "password": password, **more}, expect)
+
+    def choose(self, page: Answer, password: str, again: str, expect: int = 303, **more: str) -> Answer:
+        form = {**page.hidden, "new_password": password, "confirm_new_password": again, **more}
+        return self.post("/password/change", form, expect)
 
     def decide(self, page: Answer, action: str, expect: int = 303) -> Answer:
         return self.post("/authorize/decision", {**page.hidden, "consent_action": action}, expect)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interop.house import BOB, CALLBACK, PASSWORD
+from interop.house import BOB, CALLBACK, NEW_PASSWORD, NEWCOMERS, PASSWORD
 from parity.talk import Talk
 
 CROSS = [("origin", "https://app.example.org")]
@@ -96,6 +96,54 @@ def signing_in(talk: Talk) -> None:
     talk.follow(done)
     talk.get("/signin", 302)
     talk.get("/signin?transaction=nonsense", 302)
+
+
+def new_password(talk: Talk) -> None:
+    """A password that must be changed: asked for, refused in every way, chosen, and good from then on."""
+    carol, dave, _ = NEWCOMERS
+    talk.get("/password/change", 400)
+    talk.get("/password/change?ticket=nonsense", 400)
+    talk.get("/password/change?ticket=a&ticket=b", 400)
+    talk.post("/password/change", {"ticket": "nonsense"}, 403)
+    talk.sign_in(talk.get("/signin"), carol, "wrong", 401)
+    asked = talk.sign_in(talk.follow(talk.authorize()), carol)
+    page = talk.follow(asked)
+    talk.get("/profile", 302)
+    talk.send("HEAD", asked.header("location")[len(talk.issuer) :], 200)
+    talk.choose(page, "", "", 400)
+    talk.choose(page, "short", "other", 400)
+    talk.choose(page, "a" * 2000, "a" * 2000, 400)
+    talk.choose(page, "Carol-and-<b>-22", "Carol-and-<b>-22", 400)
+    talk.choose(page, NEW_PASSWORD, NEW_PASSWORD + "x", 400)
+    talk.choose(page, PASSWORD, PASSWORD, 400)
+    form = {**page.hidden, "new_password": NEW_PASSWORD, "confirm_new_password": NEW_PASSWORD}
+    talk.post("/password/change", {**form, "csrf_token": "x"}, 403)
+    talk.post("/password/change", {**form, "ticket": "nonsense"}, 403)
+    talk.post("/password/change", [*form.items(), ("ticket", "another")], 400)
+    talk.post("/password/change", form, 403, headers=[("origin", "https://evil.example")])
+    talk.post("/password/change", form, 400, kind="application/json")
+    mine = dict(talk.jar)
+    talk.jar.clear()
+    talk.follow(asked, 400)
+    talk.post("/password/change", form, 403)
+    talk.jar.update(mine)
+    onward = talk.follow(talk.post("/password/change", form, 303), 302)
+    talk.post("/password/change", form, 400)
+    talk.follow(asked, 302)
+
+    assert "code" in talk.decide(talk.follow(onward), "approve").parameters
+    talk.get("/profile")
+    talk.jar.clear()
+    talk.sign_in(talk.get("/signin"), carol, PASSWORD, 401)
+    talk.follow(talk.sign_in(talk.get("/signin"), carol, NEW_PASSWORD))
+    talk.jar.clear()
+    late = talk.sign_in(talk.get("/signin"), dave, remember="on")
+    page = talk.follow(late)
+    talk.wind(minutes=10)
+    talk.follow(late, 400)
+    over = talk.choose(page, NEW_PASSWORD, NEW_PASSWORD, 400)
+    done = talk.choose(talk.follow(talk.sign_in(over, dave, remember="on")), NEW_PASSWORD, NEW_PASSWORD)
+    talk.follow(done)
 
 
 def signing_out(talk: Talk) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from interop.house import BOB, CALLBACK, PASSWORD, VERIFIER
+from interop.house import BOB, CALLBACK, NEW_PASSWORD, NEWCOMERS, PASSWORD, VERIFIER
 from parity.talk import Answer, Said, Talk
 from races.arenas import ARENAS, Arena
 
@@ -113,6 +113,24 @@ def test_one_consent_form_gives_one_code(arena: Arena) -> None:
         answers = arena.volley([pressed] * 16)
 
         assert statuses(answers) == {303: 1, 400: 15}
+
+
+def test_one_form_sets_one_password(arena: Arena) -> None:
+    """Two forms of one ticket with different passwords, eight times each at once: one wins, and its password is set."""
+    talk, carol = arena.talk, NEWCOMERS[0]
+    talk.jar.clear()
+    page = talk.follow(talk.sign_in(talk.get("/signin"), carol))
+    chosen = (NEW_PASSWORD, NEW_PASSWORD + "-b")
+    forms = [{**page.hidden, "new_password": one, "confirm_new_password": one} for one in chosen] * 8
+    answers = arena.volley([talk.posted("/password/change", form) for form in forms])
+
+    assert statuses(answers) == {303: 1, 400: 15}
+    (won,) = (at % 2 for at, answer in enumerate(answers) if answer.status == 303)
+    talk.jar.clear()
+    sign_in = talk.get("/signin")
+    talk.sign_in(sign_in, carol, chosen[1 - won], 401)
+    talk.sign_in(sign_in, carol, chosen[won], 303)
+    talk.jar.clear()
 
 
 def test_consents_given_at_once_add_up(arena: Arena) -> None:

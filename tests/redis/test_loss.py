@@ -8,16 +8,18 @@ from itertools import count
 
 import pytest
 
+from authority_core import HttpResponse
 from authority_core.kernel.sync import METHODS
 from authority_core.testing.memory import MemoryStorage
 from authority_redis import RedisStorage, SplitStorage
 from support.browser import Browser
 from support.redis_servers import RedisServer
 from support.relying_party import RelyingParty, json_of
-from support.server import Server, make_server
+from support.server import PASSWORD, Server, make_server
 from support.transports import CoreTransport
 
 _worlds = count()
+NEW = "Another-Horse-22"
 FINE = {200, 302, 303, 400, 401, 403, 503}
 
 
@@ -240,3 +242,41 @@ def test_a_loss_between_look_and_commit(world: World, redis: RedisServer):
 
     assert sorted(outcomes) == [200, 400]
     assert live_grants(world) == 1
+
+
+def _asked(world: World) -> tuple[Browser, HttpResponse]:
+    """Return a browser with the page that asks bob for a new password."""
+    world.server.change_user("u2", password_must_change=True)
+    browser = Browser(world.transport, world.server.settings.issuer)
+    return browser, browser.follow(browser.sign_in("bob"))
+
+
+def test_redis_lost_at_any_call_of_a_new_password(redis: RedisServer):
+    """Either the password is the old one and must still be changed, or it is the new one; each signs in at once."""
+    redis.flush()
+    for at in count(1):
+        world = World(redis)
+        browser, page = _asked(world)
+        world.storage.calls, world.storage.at, world.storage.act = 0, at, redis.kill
+        answer = browser.choose(page, NEW)
+        struck, world.storage.at = world.storage.calls >= at, None
+        if not struck:
+            break
+        redis.start()
+
+        assert answer.status == 503
+        assert "session_id" not in browser.cookies
+        done = not world.server.storage.user("u2").password_must_change
+        onward = Browser(world.transport, world.server.settings.issuer)
+        assert onward.sign_in("bob", PASSWORD if done else NEW).status == 401
+        signed_in = onward.sign_in("bob", NEW if done else PASSWORD)
+        if not done:
+            signed_in = onward.choose(onward.follow(signed_in), NEW)
+        assert (signed_in.header("location") or "").endswith("/profile")
+        assert onward.get("/profile").status == 200
+        world.split.close()
+
+    assert at > 5
+    assert answer.status == 303
+    assert browser.get("/profile").status == 200
+    world.split.close()

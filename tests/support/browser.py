@@ -81,6 +81,11 @@ class Browser:
         """Sign in on *page*, or on a page fetched for it; return the answer to the form."""
         return self.submit(page or self.get("/signin"), username=who, password=password, **more)
 
+    def choose(self, page: HttpResponse, password: str, again: str | None = None, **more: str) -> HttpResponse:
+        """Choose *password* on *page*, which asks for a new one; return the answer to the form."""
+        repeated = password if again is None else again
+        return self.submit(page, new_password=password, confirm_new_password=repeated, **more)
+
     def sign_out(self) -> HttpResponse:
         """Sign out through the page; return the answer to the form."""
         return self.submit(self.get("/signout"))

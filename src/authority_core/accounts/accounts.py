@@ -17,9 +17,11 @@ from ..kernel.routes import Route
 from ..kernel.shell import Shell
 from ..kernel.show import Screen
 from .attempts import Attempts
+from .password_change import PasswordChangeEndpoint
 from .profile import ProfileEndpoint
-from .sessions import Sessions, authentication, may_sign_in
+from .sessions import Sessions, authentication, may_hold_session
 from .sign_in import SignInEndpoint
+from .sign_in_form import SignInForm
 from .sign_out import SignedOutEndpoint, SignOutEndpoint
 
 
@@ -47,25 +49,25 @@ class Accounts:
         return f"{self.shell.settings.issuer}/signin?transaction={transaction}"
 
     async def claims(self, subject: str, wanted: frozenset[str]) -> Mapping[str, object] | None:
-        """Return the *wanted* claims of *subject*, or `None` when the account is gone or may not sign in."""
+        """Return the *wanted* claims of *subject*, or `None` when the account is gone or may not act."""
         user = await self.shell.storage.user(subject)
-        if user is None or not may_sign_in(user, instant(self.shell.moment)):
+        if user is None or not may_hold_session(user, instant(self.shell.moment)):
             return None
         return {name: value for name, value in known_claims(user).items() if name in wanted and value is not None}
 
     async def may_act(self, subject: str, holder: Holder | None, now: datetime) -> bool:
-        """Tell whether *subject* has an account that may sign in; it is read unless the *holder* is known."""
+        """Tell whether *subject* has an account that may act; it is read unless the *holder* is known."""
         account = await self.shell.storage.user(subject) if holder is None else holder.account
-        return account is not None and may_sign_in(account, now)
+        return account is not None and may_hold_session(account, now)
 
     def routes(self) -> tuple[Route, ...]:
         """Return this wing's routes."""
-        home = f"{self.shell.settings.issuer}/profile"
-        sign_in = SignInEndpoint(
-            self.sessions, Attempts.of(self.shell), self.passwords, self.screen, self.browsers, home
-        )
+        form = SignInForm(self.shell, self.screen, self.browsers)
+        sign_in = SignInEndpoint(self.sessions, Attempts.of(self.shell), self.passwords, self.browsers, form)
+        change = PasswordChangeEndpoint(self.sessions, self.passwords, self.screen, self.browsers, form)
         return (
             Route("/signin", ("GET", "POST"), sign_in, page=True),
+            Route("/password/change", ("GET", "POST"), change, page=True),
             Route("/signout", ("GET", "POST"), SignOutEndpoint(self.sessions, self.screen, self.browsers), page=True),
             Route("/signed-out", ("GET",), SignedOutEndpoint(self.screen), page=True),
             Route("/profile", ("GET",), ProfileEndpoint(self.sessions, self.screen), page=True),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ..kernel.changes import Change, Replace, Revoke
 from ..kernel.encoding import digest
+from ..kernel.events import Event, SessionCreated, UserSignedIn
 from ..kernel.identity import person
 from ..kernel.moment import Moment, expired
 from ..kernel.ports import Authentication
@@ -19,6 +20,16 @@ from ..kernel.shell import Shell
 
 KIND = "session"
 _KEPT = timedelta(days=30)
+
+
+@frozen
+class Begun:
+    """A session that a sign-in begins: the changes that make it, what is reported, and its cookie."""
+
+    session: Session
+    changes: tuple[Change, ...]
+    events: tuple[Event, ...]
+    cookies: Headers = field(repr=False)
 
 
 @frozen(eq=False)
@@ -34,7 +45,7 @@ class Sessions:
         return ("__Host-" if settings.secure else "") + settings.session_key
 
     async def current(self, request: HttpRequest) -> tuple[Session, User] | None:
-        """Return the live session of *request* and its user, who may sign in; `None` for nobody."""
+        """Return the live session of *request* and its user, who may hold it; `None` for nobody."""
         secret = cookie(request, self.cookie_name)
         if secret is None or len(secret) != 43:
             return None
@@ -43,7 +54,7 @@ class Sessions:
         if session is None or ended(session, self.shell.settings, now):
             return None
         user = await self.shell.storage.user(session.user_id)
-        if user is None or not may_sign_in(user, now):
+        if user is None or not may_hold_session(user, now):
             return None
         return await self._touched(session, now), user
 
@@ -56,14 +67,14 @@ class Sessions:
             return session  # another request of this browser was first
         return evolve(touched, version=session.version + 1)
 
-    def opened(
-        self, user: User, previous: Session | None, request: HttpRequest, moment: Moment, *, remember: bool
-    ) -> tuple[Session, tuple[Change, ...], Headers]:
-        """Return the session of a sign-in that just succeeded, the changes that make it, and its cookie.
+    async def begun(self, user: User, request: HttpRequest, moment: Moment, *, remember: bool) -> Begun:
+        """Return the session of a sign-in by *user*, who may hold one, that just succeeded. No other way makes one.
 
         The cookie is always new, so that none that was planted before lives on. The same person's session goes on
         under its `sid`; another person's is ended.
         """
+        before = await self.current(request)
+        previous = before[0] if before else None
         settings = self.shell.settings
         secret = moment.token(KIND)
         ends = moment.now + timedelta(days=settings.session_duration_days)
@@ -88,7 +99,12 @@ class Sessions:
         if previous is not None and not goes_on:
             changes += (self.ended_by(previous, moment, "another person signed in"),)
         max_age = settings.session_duration_days * 86400 if remember else None
-        return session, changes, (set_cookie(self.cookie_name, secret, secure=settings.secure, max_age=max_age),)
+        events = (
+            UserSignedIn(subject=user.user_id, session_id=session.session_id, method="password"),
+            SessionCreated(subject=user.user_id, session_id=session.session_id),
+        )
+        cookies = (set_cookie(self.cookie_name, secret, secure=settings.secure, max_age=max_age),)
+        return Begun(session, changes, events, cookies)
 
     def ended_by(self, session: Session, moment: Moment, reason: str) -> Change:
         """Return the change that ends *session* and, with `revoke_tokens_on_session_end`, its grants."""
@@ -115,6 +131,11 @@ def may_sign_in(user: User | Standing, now: datetime) -> bool:
     if not user.active:
         return False
     return user.locked_at is None or (user.unlock_at is not None and expired(user.unlock_at, now))
+
+
+def may_hold_session(user: User | Standing, now: datetime) -> bool:
+    """Tell whether *user* may sign in and has no password left to change: so may sessions and tokens be held."""
+    return may_sign_in(user, now) and not user.password_must_change
 
 
 def authentication(session: Session, user: User) -> Authentication:

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import math
+from urllib.parse import urlencode
 
 from attrs import evolve, field, frozen
 
-from ..kernel.browser import FIELD, Browsers, transaction_key
-from ..kernel.changes import Decision, Replace
-from ..kernel.events import SessionCreated, SignInFailed, UserSignedIn
+from ..kernel.browser import Browsers
+from ..kernel.changes import Change, Decision, Replace
+from ..kernel.encoding import Digest
+from ..kernel.events import PasswordChangeAsked, SignInFailed
 from ..kernel.identity import LONGEST, canonical
-from ..kernel.moment import Moment, expired
-from ..kernel.pages import ClientCard, SignInPage
+from ..kernel.moment import Moment
 from ..kernel.passwords import Passwords
-from ..kernel.records import Interaction, User
+from ..kernel.records import User
 from ..kernel.requests import HttpRequest, parse_body, parse_query
 from ..kernel.responses import Headers, HttpResponse, redirect
 from ..kernel.shell import CROWD, origin_of
-from ..kernel.show import Screen
+from . import pending
 from .attempts import Attempts, Locked
+from .password_change import PATH as CHANGE_PATH
 from .sessions import Sessions, may_sign_in
+from .sign_in_form import SignInForm, Waiting
 
 WRONG = "The user name or password is not right."
+
+
+@frozen
+class Proved:
+    """An account whose password was typed rightly, in which *browser*, and what follows from it."""
+
+    user: User
+    counter: Digest = field(repr=False)
+    rehashed: str | None = field(repr=False)
+    browser: Digest = field(repr=False)
+    remember: bool
 
 
 @frozen(eq=False)
@@ -31,31 +45,28 @@ class SignInEndpoint:
     sessions: Sessions
     attempts: Attempts
     passwords: Passwords
-    screen: Screen
     browsers: Browsers = field(repr=False)
-    home: str
-    """Where to go when nothing waits."""
+    form: SignInForm
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Show the form, or judge what was typed."""
         if request.method == "POST":
             return await self._judge(request)
-        transaction = parse_query(request).get("transaction")
-        waiting = await self._waiting(request, transaction)
+        waiting = await self.form.waiting(request, parse_query(request).get("transaction"))
         if waiting is None and await self.sessions.current(request) is not None:
-            return redirect(self.home, after_post=False)
-        return await self._form(request, waiting, transaction if waiting else None)
+            return redirect(self.form.onward(None), after_post=False)
+        return await self.form.show(request, waiting)
 
     async def _judge(self, request: HttpRequest) -> HttpResponse:
         form = parse_body(request)
         form.refuse_repeats()
-        self.browsers.check_form(request, form, "")
-        transaction, typed = form.get("transaction"), form.get("username") or form.get("email") or ""
-        waiting = await self._waiting(request, transaction)
+        browser = self.browsers.check_form(request, form, "")
+        typed = form.get("username") or form.get("email") or ""
+        waiting = await self.form.waiting(request, form.get("transaction"))
         password, remember = form.get("password") or "", form.get("remember") == "on"
 
         async def again(error: str, status: int, headers: Headers = ()) -> HttpResponse:
-            return await self._form(request, waiting, transaction if waiting else None, typed, error, status, headers)
+            return await self.form.show(request, waiting, typed, error=error, status=status, headers=headers)
 
         if not typed or not password or len(typed) > LONGEST:
             return await again("Enter your user name or e-mail address, and your password.", 400)
@@ -71,96 +82,44 @@ class SignInEndpoint:
         if not may_sign_in(user, self.sessions.shell.moment().now):
             await self._failed(identifier, user, request, "inactive or locked account")
             return await again("This account cannot sign in at the moment. Please contact support.", 403)
-        rehashed = await self.passwords.hash(password) if self.passwords.outdated(user.password_hash or "") else None
-        signed_in = await self._open(request, user, identifier, remember, rehashed, transaction if waiting else None)
-        return signed_in or await again(WRONG, 401)
+        renew = self.passwords.outdated(user.password_hash or "") and not user.password_must_change
+        rehashed = await self.passwords.hash(password) if renew else None
+        proved = Proved(user, self.attempts.key(identifier, user), rehashed, self.browsers.key(browser), remember)
+        return await self._admit(request, proved, waiting) or await again(WRONG, 401)
 
-    async def _open(
-        self,
-        request: HttpRequest,
-        user: User,
-        identifier: str,
-        remember: bool,
-        rehashed: str | None,
-        transaction: str | None,
-    ) -> HttpResponse | None:
+    async def _admit(self, request: HttpRequest, proved: Proved, waiting: Waiting | None) -> HttpResponse | None:
+        """Open the session, or ask for a new password first; `None` when the account was changed meanwhile."""
         storage = self.sessions.shell.storage
-        issuer = self.sessions.shell.settings.issuer
-        onward = f"{issuer}/authorize?transaction={transaction}" if transaction else self.home
 
         async def attempt(moment: Moment) -> Decision[HttpResponse | None]:
-            now = await storage.user(user.user_id)
-            if now is None or now.password_hash != user.password_hash or not may_sign_in(now, moment.now):
+            user = await storage.user(proved.user.user_id)
+            if user is None or user.password_hash != proved.user.password_hash or not may_sign_in(user, moment.now):
                 return Decision(None)
-            before = await self.sessions.current(request)
-            previous = before[0] if before else None
-            session, changes, cookies = self.sessions.opened(now, previous, request, moment, remember=remember)
-            signed_in = evolve(now, last_login_at=moment.now, password_hash=rehashed or now.password_hash)
-            changes += (Replace(signed_in), self.attempts.forgiven(self.attempts.key(identifier, user), moment.now))
-            events = (
-                UserSignedIn(subject=now.user_id, session_id=session.session_id, method="password"),
-                SessionCreated(subject=now.user_id, session_id=session.session_id),
-            )
-            return Decision(redirect(onward, after_post=True, headers=cookies), changes, events)
+            forgiven = self.attempts.forgiven(proved.counter, moment.now)
+            if user.password_must_change:
+                return self._held(user, proved, waiting, forgiven, moment)
+            begun = await self.sessions.begun(user, request, moment, remember=proved.remember)
+            signed_in = evolve(user, last_login_at=moment.now, password_hash=proved.rehashed or user.password_hash)
+            onward = redirect(self.form.onward(waiting), after_post=True, headers=begun.cookies)
+            return Decision(onward, (*begun.changes, Replace(signed_in), forgiven), begun.events)
 
         return await self.sessions.shell.act(origin_of(request), attempt, CROWD)
+
+    def _held(
+        self, user: User, proved: Proved, waiting: Waiting | None, forgiven: Change, moment: Moment
+    ) -> Decision[HttpResponse | None]:
+        """Make no session: the person goes on to choose a new password."""
+        client_id = waiting.request.client_id if waiting else ""
+        ticket, put = pending.begin(user, proved.browser, client_id, moment, remember=proved.remember)
+        query = {"ticket": ticket, **({"transaction": waiting.transaction} if waiting else {})}
+        address = f"{self.sessions.shell.settings.issuer}{CHANGE_PATH}?{urlencode(query)}"
+        event = PasswordChangeAsked(subject=user.user_id, client_id=client_id or None)
+        return Decision(redirect(address, after_post=True), (put, forgiven), (event,))
 
     async def _failed(self, identifier: str, user: User | None, request: HttpRequest, reason: str) -> None:
         typed = self.attempts.key(identifier, None).hex()[:16]
         event = SignInFailed(subject=user.user_id if user else None, identifier=typed, reason=reason)
         await self.sessions.shell.report(origin_of(request), event)
-
-    async def _form(
-        self,
-        request: HttpRequest,
-        waiting: Interaction | None,
-        transaction: str | None,
-        typed: str | None = None,
-        error: str | None = None,
-        status: int = 200,
-        headers: Headers = (),
-    ) -> HttpResponse:
-        moment = self.sessions.shell.moment()
-        secret, cookies = self.browsers.greet(request, moment)
-        hidden = [(FIELD, self.browsers.csrf_token(secret, "", moment))]
-        if transaction is not None:
-            hidden.append(("transaction", transaction))
-        page = SignInPage(
-            action=f"{self.sessions.shell.settings.issuer}/signin",
-            hidden=tuple(hidden),
-            client=await self._client(waiting),
-            identifier=typed if typed is not None else _hint(waiting),
-            error=error,
-        )
-        return self.screen.show(request, page, status=status, headers=(*cookies, *headers), form_leaves=True)
-
-    async def _waiting(self, request: HttpRequest, transaction: str | None) -> Interaction | None:
-        """Return the authorization request that waits for this sign-in, if this browser began it."""
-        secret = self.browsers.secret_of(request)
-        if transaction is None or secret is None:
-            return None
-        stored = await self.sessions.shell.storage.interaction(transaction_key(transaction))
-        if stored is None or stored.spent is not None or stored.record.browser != self.browsers.key(secret):
-            return None
-        return None if expired(stored.record.expires_at, self.sessions.shell.moment().now) else stored.record
-
-    async def _client(self, waiting: Interaction | None) -> ClientCard | None:
-        client = await self.sessions.shell.storage.client(waiting.client_id) if waiting else None
-        if client is None:
-            return None
-        return ClientCard(
-            client_id=client.client_id,
-            name=client.name,
-            client_uri=client.client_uri,
-            logo_uri=client.logo_uri,
-            policy_uri=client.policy_uri,
-            tos_uri=client.tos_uri,
-        )
-
-
-def _hint(waiting: Interaction | None) -> str:
-    """Return the request's `login_hint`, to fill in (OpenID Connect Core §3.1.2.1)."""
-    return next((value for name, value in waiting.parameters if name == "login_hint"), "")[:LONGEST] if waiting else ""
 
 
 def _left(left: int) -> str:

@@ -21,11 +21,12 @@ from ..kernel.identity import canonical
 from ..kernel.moment import Moment
 from ..kernel.records import Client, ClientSecret, Consent, User
 from ..kernel.settings import Settings
+from ..kernel.users import cut_off
 from ..kernel.values import Secret
 from .client_metadata import NAMES, ClientMetadata, client_id_fault, metadata_faults
 from .clients import SECRET_KIND, kept_secret, registered, secret_faults
 from .transfer_records import Line, Transferred
-from .users import NewUser, created, cut_off, user_faults
+from .users import NewUser, created, user_faults
 
 REASON = "import"
 LONGEST_HINT = 4
@@ -149,7 +150,7 @@ def judged_user(line: Line, known: User | None, taken: Iterable[str], settings: 
     if fields and "updated_at" not in given:
         record = evolve(record, updated_at=moment.now)
     ends = known.password_hash != record.password_hash or (known.active and not record.active)
-    more = (cut_off(record, settings, moment, REASON),) if ends else ()
+    more = (cut_off(record, settings, moment.now, REASON),) if ends else ()
     return Judged(record, known, more, (UserChanged(subject=record.user_id, fields=" ".join(fields), reason=REASON),))
 
 

@@ -7,31 +7,27 @@ policy and hashed through the port for slow work.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
 from types import MappingProxyType
 from typing import get_args
 
 from attrs import evolve, field, frozen
 
-from ..kernel.changes import Change, CutOff, Decision, Replace
+from ..kernel.changes import Decision, Replace
 from ..kernel.events import UserChanged, UserCreated
 from ..kernel.identity import canonical, email_fault, username_fault
 from ..kernel.moment import Moment
-from ..kernel.passwords import Passwords, policy_faults
+from ..kernel.passwords import ADMINS, Passwords, password_faults
 from ..kernel.ports import Origin
 from ..kernel.records import Role, User
 from ..kernel.settings import Settings
 from ..kernel.shell import Shell
+from ..kernel.users import cut_off, with_password
 from ..kernel.values import Secret
 from .refusals import Invalid, Unknown
 from .texts import deceives
 
 ROLES: tuple[Role, ...] = get_args(Role)
-ADMINS = frozenset({"admin", "super_admin"})
-ADMIN_PASSWORD_LENGTH = 16
-"""Characters that an administrator's password has at least."""
 LONGEST_CLAIM = 1000
-_MARGIN = timedelta(days=30)
 
 # Claims that the record has a field for, or that only the protocol may set.
 _NOT_CLAIMS = frozenset(
@@ -77,14 +73,6 @@ def _user_faults(new: NewUser, settings: Settings, hashed: bool) -> Iterator[str
     yield from _claim_faults(new.claims)
 
 
-def password_faults(password: Secret, settings: Settings, role: Role, *names: str | None) -> list[str]:
-    """Return why *password* will not do for *role*; administrators need 16 characters."""
-    if role in ADMINS:
-        longer = max(settings.password_min_length, ADMIN_PASSWORD_LENGTH)
-        settings = evolve(settings, password_min_length=longer)
-    return policy_faults(password.reveal(), settings, *names)
-
-
 def _claim_faults(claims: Mapping[str, object]) -> Iterator[str]:
     for name in sorted(set(claims) & _NOT_CLAIMS):
         yield f"claims: {name} is set by the server."
@@ -111,26 +99,9 @@ def created(new: NewUser, password_hash: str | None, moment: Moment) -> Decision
     return Decision(user, (Replace(user),), (UserCreated(subject=user.user_id, role=user.role),))
 
 
-def with_password(
-    user: User, password_hash: str, settings: Settings, moment: Moment, *, must_change: bool
-) -> Decision[User]:
-    """Set the password; every session and grant of *user* ends, because whoever had the old one may hold them."""
-    updated = evolve(
-        user,
-        password_hash=password_hash,
-        password_changed_at=moment.now,
-        password_must_change=must_change,
-        locked_at=None,
-        unlock_at=None,
-        updated_at=moment.now,
-    )
-    ends = cut_off(user, settings, moment, "password set")
-    return Decision(updated, (Replace(updated), ends), (UserChanged(subject=user.user_id, fields="password"),))
-
-
 def deactivated(user: User, settings: Settings, moment: Moment) -> Decision[User]:
     """Let nobody sign in as *user*; every session and grant ends now."""
-    ends = cut_off(user, settings, moment, "deactivated")
+    ends = cut_off(user, settings, moment.now, "deactivated")
     if not user.active:
         return Decision(user, (ends,))
     updated = evolve(user, active=False, updated_at=moment.now)
@@ -145,12 +116,6 @@ def activated(user: User, moment: Moment) -> Decision[User]:
     updated = evolve(user, active=True, updated_at=moment.now)
     event = UserChanged(subject=user.user_id, fields="active", reason="activated")
     return Decision(updated, (Replace(updated),), (event,))
-
-
-def cut_off(user: User, settings: Settings, moment: Moment, reason: str) -> Change:
-    """Return the change that ends every grant and session of *user*, however many there are."""
-    longest = max(settings.refresh_token_absolute_ttl, settings.session_duration_days * 86400)
-    return CutOff(user.user_id, None, moment.now, moment.now + timedelta(seconds=longest) + _MARGIN, reason)
 
 
 @frozen(eq=False)
@@ -226,7 +191,7 @@ class Users:
         A session that was seen alive until that commit may have brought forth a grant younger than the decision.
         """
         user = await self._settled(user_id, decide)
-        await self.shell.write(cut_off(user, self.shell.settings, self.shell.moment(), "ended"))
+        await self.shell.write(cut_off(user, self.shell.settings, self.shell.moment().now, "ended"))
         return user
 
     async def _taken(self, new: NewUser) -> list[str]:

@@ -6,13 +6,15 @@ for every page, so it dies with either.
 
 from __future__ import annotations
 
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
 from .encoding import Digest, base64url, base64url_decode, digest, equal, keyed_digest
-from .moment import Moment
+from .moment import Moment, expired
 from .problems import Problem
+from .records import Interaction, Stored
 from .requests import Form, HttpRequest, cookie
 from .responses import set_cookie
 from .settings import Settings
@@ -27,6 +29,13 @@ _SALT = 16
 def transaction_key(transaction: str) -> Digest:
     """Return the look-up key of the interaction that a page carries as its *transaction*."""
     return digest(INTERACTION, transaction)
+
+
+def begun_by(stored: Stored[Interaction] | None, browser: Digest | None, now: datetime) -> Interaction | None:
+    """Return what was *stored*, while it can go on and if *browser* began it."""
+    if stored is None or stored.spent is not None or expired(stored.record.expires_at, now):
+        return None
+    return stored.record if browser is not None and equal(stored.record.browser, browser) else None
 
 
 @frozen(eq=False)
@@ -50,6 +59,11 @@ class Browsers:
         """Return the browser's cookie, if it is one of ours by its form."""
         value = cookie(request, self._cookie)
         return value if value is not None and len(value) == 43 else None
+
+    def key_of(self, request: HttpRequest) -> Digest | None:
+        """Return what storage may know of the browser that sent *request*, if it is one of ours."""
+        secret = self.secret_of(request)
+        return None if secret is None else self.key(secret)
 
     def greet(self, request: HttpRequest, moment: Moment) -> tuple[str, tuple[tuple[str, str], ...]]:
         """Return the browser's secret and the headers that set it, when it is new here."""

@@ -133,6 +133,21 @@ class UserSignedIn(Event):
 
 
 @transient(kw_only=True)
+class PasswordChangeAsked(Event):
+    """The password was right and must be changed first: nobody is signed in yet."""
+
+    name = "password.change_asked"
+
+
+@transient(kw_only=True)
+class PasswordChanged(Event):
+    """A person chose a new password."""
+
+    name = "password.changed"
+    level = "important"
+
+
+@transient(kw_only=True)
 class SignInFailed(Event):
     """Wrong credentials; *identifier* is a keyed hash of what was typed."""
 

@@ -71,6 +71,21 @@ class SignInPage(Page):
 
 
 @frozen(kw_only=True)
+class PasswordChangePage(Page):
+    """Ask for a new password, twice; *person* is not signed in before it is set."""
+
+    name = "password_change"
+    action: str
+    hidden: Hidden
+    person: Person
+    client: ClientCard | None = None
+    rules: tuple[str, ...] = ()
+    """What a password needs, one sentence each."""
+    faults: tuple[str, ...] = ()
+    """What was wrong with the one just typed: sentences from a fixed list."""
+
+
+@frozen(kw_only=True)
 class ConsentPage(Page):
     """Ask whether a client may have what it wants. Approve and deny weigh the same."""
 

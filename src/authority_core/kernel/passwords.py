@@ -10,11 +10,17 @@ import unicodedata
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError
-from attrs import define, field
+from attrs import define, evolve, field
 
 from . import foreign_hashes
 from .ports import Offload
+from .records import Role
 from .settings import Settings
+from .values import Secret
+
+ADMINS: frozenset[Role] = frozenset({"admin", "super_admin"})
+ADMIN_PASSWORD_LENGTH = 16
+"""Characters that an administrator's password has at least."""
 
 COMMON = frozenset(
     (  # noqa: SIM905 - a list of fifty words reads worse
@@ -28,6 +34,14 @@ COMMON = frozenset(
     ).split()
 )
 """Passwords that meet the rules and are guessed first."""
+
+
+def password_faults(password: Secret, settings: Settings, role: Role, *names: str | None) -> list[str]:
+    """Return why *password* will not do for *role*; administrators need 16 characters."""
+    if role in ADMINS:
+        longer = max(settings.password_min_length, ADMIN_PASSWORD_LENGTH)
+        settings = evolve(settings, password_min_length=longer)
+    return policy_faults(password.reveal(), settings, *names)
 
 
 def policy_faults(password: str, settings: Settings, *names: str | None) -> list[str]:

@@ -149,13 +149,14 @@ class AccessToken:
 
 @frozen(kw_only=True)
 class Interaction:
-    """An authorization request on its way through sign-in and consent, bound to one browser."""
+    """What one browser began and has yet to finish: an authorization request, or a sign-in that waits for a step."""
 
     key: Digest = field(repr=False)
     browser: Digest = field(repr=False)
     client_id: str
+    """Empty when no client waits for it."""
     parameters: tuple[tuple[str, str], ...]
-    """The request as it came, in order; nothing a form can change."""
+    """The request as it came, in order, or what the step needs to know; nothing a form can change."""
     created_at: datetime
     expires_at: datetime
     keep_until: datetime
@@ -189,6 +190,7 @@ class Standing:
     active: bool
     locked_at: datetime | None = None
     unlock_at: datetime | None = None
+    password_must_change: bool = field(kw_only=True)
 
 
 @transient

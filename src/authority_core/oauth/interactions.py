@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ..kernel.browser import INTERACTION, transaction_key
+from ..kernel.browser import INTERACTION, begun_by, transaction_key
 from ..kernel.changes import Put
-from ..kernel.encoding import Digest, equal
-from ..kernel.moment import Moment, expired
+from ..kernel.encoding import Digest
+from ..kernel.moment import Moment
 from ..kernel.ports import InteractionReads
 from ..kernel.problems import Problem
 from ..kernel.records import Interaction
@@ -39,14 +39,13 @@ async def find(
     reads: InteractionReads, transaction: str, browser: Digest | None, moment: Moment
 ) -> Interaction:
     """Return the interaction that *browser* began; raises `Problem`, for a page."""
-    stored = await reads.interaction(transaction_key(transaction))
-    if stored is None or stored.spent is not None or expired(stored.record.expires_at, moment.now):
+    found = begun_by(await reads.interaction(transaction_key(transaction)), browser, moment.now)
+    if found is None:
         raise ended()
-    if browser is None or not equal(stored.record.browser, browser):
-        raise ended("another browser's transaction")
-    return stored.record
+    return found
 
 
-def ended(reason: str = "unknown, used or expired transaction") -> Problem:
+def ended() -> Problem:
     """Return the refusal of a transaction that cannot go on."""
+    reason = "unknown, used, expired or another browser's transaction"
     return Problem("invalid_request", "This sign-in has expired or was already completed.", reason=reason)

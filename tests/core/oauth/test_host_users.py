@@ -89,7 +89,7 @@ def test_there_are_no_accounts_of_ours(server):
     """No page of theirs exists; the landing page and the protocol do."""
     browser = server.browser()
 
-    for path in ("/signin", "/signout", "/signed-out", "/profile"):
+    for path in ("/signin", "/password/change", "/signout", "/signed-out", "/profile"):
         is_page(browser.get(path), 404)
         assert not server.authority.serves(path)
     assert browser.get("/").status == 200

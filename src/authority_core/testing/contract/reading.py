@@ -9,7 +9,7 @@ from attrs import evolve
 from ...kernel.changes import Put, Replace, Spend
 from ...kernel.encoding import Digest
 from ...kernel.ports import Storage
-from ...kernel.records import Insertable, Mutable, User
+from ...kernel.records import Insertable, Mutable, Standing, User
 from .samples import (
     KEEP,
     NOW,
@@ -149,15 +149,19 @@ class Reading:
             found = [await storage.code(a_code(a_grant()).key), await storage.refresh_token(a_refresh_token().key)]
             holders = [one.holder for one in found if one is not None and one.holder is not None]
             accounts = [holder.account for holder in holders]
-            return [None if one is None else (one.active, one.locked_at, one.unlock_at) for one in accounts]
+            return [None if one is None else state_of(one) for one in accounts]
+
+        def state_of(one: Standing | User) -> tuple[object, ...]:
+            return one.active, one.locked_at, one.unlock_at, one.password_must_change
 
         silent = not await told()
-        user = evolve(a_user("subject"), active=True, locked_at=None, unlock_at=None)
+        user = evolve(a_user("subject"), active=True, locked_at=None, unlock_at=None, password_must_change=False)
         states: list[tuple[User | None, tuple[object, ...] | None]] = [
             (None, None),
-            (user, (True, None, None)),
-            (evolve(user, version=1, active=False), (False, None, None)),
-            (evolve(user, version=2, locked_at=NOW, unlock_at=until), (True, NOW, until)),
+            (user, (True, None, None, False)),
+            (evolve(user, version=1, active=False), (False, None, None, False)),
+            (evolve(user, version=2, locked_at=NOW, unlock_at=until), (True, NOW, until, False)),
+            (evolve(user, version=3, password_must_change=True), (True, None, None, True)),
         ]
         for written, state in states:
             if written is not None:
