@@ -19,6 +19,7 @@ from datetime import datetime
 
 from attrs import evolve
 
+from authority_core.kernel.blocking import BlockingStorage
 from authority_core.kernel.changes import Change, Conflict, StorageUnavailable
 from authority_core.kernel.encoding import Digest
 from authority_core.kernel.ports import Storage
@@ -41,7 +42,6 @@ from authority_core.kernel.records import (
 from authority_core.kernel.sync import coat, forgetful, is_async, run
 
 from .aio import AsyncRedisStorage
-from .colours import Blocking
 from .dividing import CHOSEN, Parts, checked, divide
 from .storage import RedisStorage
 
@@ -196,7 +196,7 @@ class Split:
         return 0 if durable is None else await durable.cleanup(now, batch, limit)
 
 
-class SplitStorage(Blocking):
+class SplitStorage(BlockingStorage[Split]):
     """*kinds* in *shared*, everything else in *durable*; synchronous.
 
     *kinds* are of `codes`, `interactions`, `sessions` and `counters`; the first three are chosen when nothing is
@@ -204,8 +204,6 @@ class SplitStorage(Blocking):
 
     Raises `ValueError` for a kind that must not live in Redis alone, and for storages that are not both synchronous.
     """
-
-    _on: Split
 
     def __init__(self, durable: object, shared: RedisStorage, *, kinds: Iterable[str] = CHOSEN) -> None:
         if is_async(durable) or is_async(shared):

@@ -6,23 +6,21 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Self
 
+from authority_core.kernel.blocking import BlockingStorage
 from authority_core.kernel.changes import Change
 from authority_core.kernel.sync import run
 
 from .blocking import LIBRARY, BlockingLink
-from .colours import Blocking
 from .connecting import connect
 from .operations import Operations
 from .urls import Address, address
 
 
-class RedisStorage(Blocking):
+class RedisStorage(BlockingStorage[Operations]):
     """`authority_core` storage on Redis 6 or newer, synchronous and safe to share between threads.
 
     Make it with `from_url`.
     """
-
-    _on: Operations
 
     def __init__(self, link: BlockingLink, prefix: str, place: Address) -> None:
         super().__init__(Operations(link, prefix))
