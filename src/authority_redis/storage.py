@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Self
 
 from authority_core.kernel.blocking import BlockingStorage
-from authority_core.kernel.changes import Change
 from authority_core.kernel.sync import run
 
 from .blocking import LIBRARY, BlockingLink
@@ -50,10 +48,6 @@ class RedisStorage(BlockingStorage[Operations]):
     def close(self) -> None:
         """Close every connection that is not at work."""
         self._link.close()
-
-    def prepare(self, changes: Sequence[Change]) -> None:
-        """Check whether all *changes* could be made now, and make those that only end things."""
-        run(self._on.prepare(changes))
 
     def advice(self) -> tuple[str, ...]:
         """Return what is wrong with the server's setup, a sentence each; nothing where the user may not ask."""

@@ -10,7 +10,7 @@ from authority_redis import AsyncRedisStorage, AsyncSplitStorage, RedisStorage, 
 from authority_sql import AsyncSqlStorage, SqlStorage, migrate
 from support import redis_servers
 
-EVERY = ("codes", "interactions", "sessions", "counters")
+EVERY = ("codes", "interactions", "sessions", "counters", "replays")
 
 
 class _Whole:
@@ -123,7 +123,7 @@ class TestAsyncSplit(_Divided, StorageContract):
         self.folder.cleanup()
 
 
-class TestSplitWithCounters(TestSplit):
+class TestSplitWithEverything(TestSplit):
     """All that may live in Redis does."""
 
     examples = 5
@@ -135,6 +135,13 @@ class TestSplitWithCodesOnly(TestSplit):
 
     examples = 5
     kinds = ("codes",)
+
+
+class TestAsyncSplitWithEverything(TestAsyncSplit):
+    """All that may live in Redis does, met by tasks."""
+
+    examples = 5
+    kinds = EVERY
 
 
 class TestSplitWithNothing(TestAsyncSplit):

@@ -7,7 +7,6 @@ import datetime as dt
 import ipaddress
 import logging
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -33,7 +32,7 @@ from authority_core.kernel.changes import (
 from authority_core.testing.contract import samples as s
 from authority_core.testing.contract.atomicity import everything
 from authority_redis import AsyncRedisStorage, RedisStorage
-from support.redis_servers import RedisServer, cluster, emptied, shared
+from support.redis_servers import RedisServer, cluster, emptied, shared, trips
 
 HOUR = 3_600_000
 
@@ -58,21 +57,6 @@ def running(*options: str, **more):
         yield started
     finally:
         started.stop()
-
-
-def trips(server: RedisServer, use: Callable[[], object]) -> list[str]:
-    """Return the commands that *use* sends, without those that scripts make in the server."""
-    with server.client() as client, client.monitor() as monitor:
-        use()
-        with server.client() as other:
-            other.echo("that was it")
-        seen = []
-        for line in monitor.listen():
-            if "that was it" in line["command"]:
-                return [words.split()[0] for words in seen if not words.startswith("CLIENT")]
-            if line["client_type"] == "tcp":
-                seen.append(line["command"])
-    raise AssertionError("the monitor broke off")
 
 
 # --- round trips -----------------------------------------------------------------------------------------------------
@@ -396,17 +380,31 @@ def rights() -> list[str]:
     return next(line for line in page.splitlines() if line.startswith("ACL SETUSER")).split()
 
 
-@pytest.mark.parametrize("without", ["", "+info"])
-def test_the_rights_of_the_how_to_are_enough(without: str):
-    """A user with these rights is served, on any database; without INFO nothing is warned of."""
+def test_the_rights_of_the_how_to_are_enough():
+    """A user with these rights is served, on any database, and told what is wrong with the server."""
     with running("--maxmemory-policy", "allkeys-lru") as own, own.client() as client:
-        client.execute_command(*(word for word in rights() if word != without))
+        client.execute_command(*rights())
         storage = RedisStorage.from_url(own.url.replace("//", "//authority:password@").replace("/0", "/1"))
         storage.commit(everything())
         for read in READS.values():
             assert read(storage)
 
-        assert len(storage.advice()) == (not without)
+        assert len(storage.advice()) == 1
+        storage.close()
+
+
+def test_without_info_replays_are_refused():
+    """Whoever may not ask since when the server remembers is served but for replays, and warned of nothing."""
+    with running("--maxmemory-policy", "allkeys-lru") as own, own.client() as client:
+        client.execute_command(*(word for word in rights() if word != "+info"))
+        storage = RedisStorage.from_url(own.url.replace("//", "//authority:password@"))
+        replays = [one for one in everything() if isinstance(one, Spend) and one.earliest is not None]
+        storage.commit([one for one in everything() if one not in replays])
+        with pytest.raises(StorageUnavailable):
+            storage.commit(replays)
+
+        assert storage.client("new") is not None
+        assert storage.advice() == ()
         storage.close()
 
 
