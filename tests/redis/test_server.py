@@ -17,6 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from authority_core.kernel.changes import (
     Conflict,
@@ -32,6 +34,7 @@ from authority_core.kernel.changes import (
 from authority_core.testing.contract import samples as s
 from authority_core.testing.contract.atomicity import everything
 from authority_redis import AsyncRedisStorage, RedisStorage
+from authority_redis.awaiting import Sentinels
 from support.redis_servers import RedisServer, cluster, emptied, shared, trips
 
 HOUR = 3_600_000
@@ -331,6 +334,17 @@ def test_a_counter_that_would_overflow_writes_nothing(server: RedisServer, stora
     assert server.dump() == b""
 
 
+def test_a_primary_without_the_replicas_it_needs_says_so():
+    """`min-replicas-to-write` unmet is `StorageUnavailable` with a sentence; reads go on."""
+    with running("--min-replicas-to-write", "1") as own:
+        storage = RedisStorage.from_url(own.url)
+        with pytest.raises(StorageUnavailable, match="too few replicas"):
+            storage.commit([Put(s.a_grant())])
+
+        assert storage.grant("grant") is None
+        storage.close()
+
+
 def test_a_wrong_password_is_refused_and_not_shown():
     """Wrong credentials are `StorageUnavailable`; neither the right nor the wrong password is in it."""
     with running("--requirepass", "right-s3cret") as own:
@@ -517,6 +531,31 @@ def test_sentinel_names_the_primary():
                 unknown.client("client")
             storage.close()
             unknown.close()
+
+
+def test_a_sentinel_that_is_away_costs_no_time():
+    """It is asked once, not again and again, and the next one knows."""
+    with running() as primary, running(sentinel=f"sentinel monitor mymaster 127.0.0.1 {primary.port} 1") as sentinel:
+        storage = RedisStorage.from_url(f"redis://127.0.0.1:1,127.0.0.1:{sentinel.port}/mymaster")
+        started = time.monotonic()
+        assert storage.client("client") is None
+        assert time.monotonic() - started < 1
+        storage.close()
+
+
+def test_searches_at_the_same_time_lose_no_sentinel():
+    """Many look for the primary at once, past a Sentinel that is away: all find it, and both are asked another time."""
+    with running() as primary, running(sentinel=f"sentinel monitor mymaster 127.0.0.1 {primary.port} 1") as sentinel:
+
+        async def search() -> tuple[list[tuple[str, int]], set[int]]:
+            known = Sentinels([("127.0.0.1", 1), ("127.0.0.1", sentinel.port)], {"retry": Retry(NoBackoff(), 0)})
+            found = await asyncio.gather(*(known.discover_master("mymaster") for _ in range(8)))
+            ports = {client.connection_pool.connection_kwargs["port"] for client in known.sentinels}
+            for client in known.sentinels:
+                await client.aclose()
+            return found, ports
+
+        assert asyncio.run(search()) == ([("127.0.0.1", primary.port)] * 8, {1, sentinel.port})
 
 
 def test_the_shared_server_is_private():

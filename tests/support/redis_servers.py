@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from .walk import free_port
 
@@ -50,7 +52,8 @@ class RedisServer:
 
     def client(self, **options: object) -> redis.Redis:
         """Return a client of the test's own, over the socket."""
-        return redis.Redis(unix_socket_path=str(self.socket), **options)  # type: ignore[arg-type]  # as the test likes
+        once = Retry(NoBackoff(), 0)
+        return redis.Redis(unix_socket_path=str(self.socket), retry=once, **options)  # type: ignore[arg-type]  # as the test likes
 
     def start(self) -> None:
         """Start the server, empty, and wait until it answers."""
