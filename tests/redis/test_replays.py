@@ -204,6 +204,25 @@ def test_a_primary_that_comes_back_admits_no_replay(pair):
     storage.commit([proof("later", timedelta(seconds=30))])
 
 
+def test_a_primary_that_hears_nobody_admits_none(pair):
+    """Whose replicas are silent for ten seconds may be the primary no more; with the first word from one it goes on."""
+    (primary, replica), (storage, _) = pair
+    follow(replica, primary)
+    primed(primary).close()
+    storage.commit([proof("before", -timedelta(minutes=1))])
+    replica.freeze()
+    with primary.client() as client:
+        while client.info("replication")["slave0"]["lag"] <= 10:
+            time.sleep(0.1)  # another process has no event to wait for
+        with pytest.raises(StorageUnavailable):
+            storage.commit([proof("meanwhile", -timedelta(minutes=1))])
+        replica.thaw()
+        while client.info("replication")["slave0"]["lag"] > 10:
+            time.sleep(0.01)  # another process has no event to wait for
+
+    storage.commit([proof("meanwhile", -timedelta(minutes=1))])
+
+
 # --- beside a durable storage ----------------------------------------------------------------------------------------
 
 

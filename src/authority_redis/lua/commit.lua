@@ -68,17 +68,26 @@ local function let_go(record)
   redis.call('DEL', record.key)
 end
 
-local function reported(section, field)
-  return string.match(redis.call('INFO', section), field .. ':(%w+)') .. ' '
+-- Whether replicas are known and none was heard of for ten seconds: another may be the primary by now.
+local function alone(replication)
+  local known = false
+  for lag in string.gmatch(replication, 'lag=(%d+)') do
+    if tonumber(lag) <= 10 then return false end
+    known = true
+  end
+  return known
 end
 
 -- The instant since which this server is known to have lost nothing. One that was started or restored has another run
 -- id than the one noted, one that was promoted another replication id, one that evicts another count: its memory begins
--- now. Ten seconds are for clocks that differ, and for a primary that was cut off until it fell silent.
+-- now. Ten seconds are for clocks that differ, and for a primary that was cut off until it falls silent.
 local SETTLES = 10000
 local function remembers()
-  local life = reported('server', 'run_id') .. reported('replication', 'master_replid')
-    .. reported('stats', 'evicted_keys')
+  local replication = redis.call('INFO', 'replication')
+  if alone(replication) then return math.huge end
+  local life = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') .. ' '
+    .. string.match(replication, 'master_replid:(%w+)') .. ' '
+    .. string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)')
   local since, of = string.match(redis.call('GET', prefix .. 'memory') or '', '^(%d+) (.*)$')
   if of == life then return tonumber(since) end
   since = now + SETTLES
