@@ -52,29 +52,31 @@ class TestProtocol3(_Whole, StorageContract):
         return AsyncRedisStorage.from_url(redis_servers.emptied().url + "?protocol=3")
 
 
+def emptied_cluster() -> str:
+    """Return the URL of a cluster of three, empty."""
+    nodes = redis_servers.cluster()
+    for node in nodes:
+        node.flush()
+    return "redis://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
+
+
 class _InACluster:
     holds_nul = True
     examples = 5
-
-    def url(self) -> str:
-        nodes = redis_servers.cluster()
-        for node in nodes:
-            node.flush()
-        return "redis://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
 
 
 class TestCluster(_InACluster, StorageContract):
     """Three nodes, met by threads."""
 
     def make_storage(self):
-        return RedisStorage.from_url(self.url())
+        return RedisStorage.from_url(emptied_cluster())
 
 
 class TestAsyncCluster(_InACluster, StorageContract):
     """Three nodes, met by tasks."""
 
     def make_storage(self):
-        return AsyncRedisStorage.from_url(self.url())
+        return AsyncRedisStorage.from_url(emptied_cluster())
 
 
 class _Divided:
@@ -142,6 +144,19 @@ class TestAsyncSplitWithEverything(TestAsyncSplit):
 
     examples = 5
     kinds = EVERY
+
+
+class TestSplitWithACluster(TestSplit):
+    """All that may live in Redis does, in a cluster of three."""
+
+    examples = 5
+
+    def make_storage(self):
+        redis = RedisStorage.from_url(emptied_cluster())
+        return SplitStorage(SqlStorage.from_url(self.url()), redis, kinds=EVERY)
+
+    def dump(self, storage):
+        return None
 
 
 class TestSplitWithNothing(TestAsyncSplit):
