@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 import redis
 from redis.cluster import ClusterNode, RedisCluster
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import Sentinel, SentinelConnectionPool
 
 from .connecting import Client, Library, all_of
 from .errors import translated, worth_another_try
 from .links import script
 from .plan import Text
+
+
+class Sentinels:
+    """Those who know the primary. Each search has an order of its own, and the last that found it is the next one's.
+
+    redis-py's searches reorder one list: of two at the same time, as in a failover, one may lose a Sentinel for good.
+    """
+
+    def __init__(self, hosts: Sequence[tuple[str, int]], options: dict[str, Any]) -> None:
+        self._found: Client = cast(Any, Sentinel)(hosts, sentinel_kwargs=options)
+
+    @property
+    def sentinels(self) -> Sequence[Client]:
+        """The client of each."""
+        found: Sequence[Client] = self._found.sentinels
+        return found
+
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Return where the primary is. Raises redis-py's `MasterNotFoundError` when none of them knows."""
+        search = copy(self._found)
+        search.sentinels = list(search.sentinels)
+        place: tuple[str, int] = search.discover_master(service_name)
+        self._found = search
+        return place
+
 
 LIBRARY = Library(
     redis=redis.Redis,
@@ -24,7 +50,8 @@ LIBRARY = Library(
     pool=redis.BlockingConnectionPool,
     cluster=RedisCluster,
     node=ClusterNode,
-    sentinel=Sentinel,
+    sentinels=Sentinels,
+    sentinel_pool=SentinelConnectionPool,
     retry=Retry,
 )
 

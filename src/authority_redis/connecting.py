@@ -25,7 +25,8 @@ class Library:
     pool: Any
     cluster: Any
     node: Any
-    sentinel: Any
+    sentinels: Any
+    sentinel_pool: Any
     retry: Any
 
 
@@ -34,7 +35,8 @@ def connect(library: Library, address: Address, timeout: float, connections: int
 
     It never sends anything twice: a lost answer is not a lost commit.
     """
-    options: dict[str, Any] = {**_who(address), **_times(timeout), "retry": library.retry(NoBackoff(), 0)}
+    once = {**_times(timeout), "retry": library.retry(NoBackoff(), 0)}
+    options: dict[str, Any] = {**_who(address), **once}
     if "protocol" in address.options:
         options["protocol"] = int(address.options["protocol"])
     options |= _tls(address)
@@ -49,9 +51,10 @@ def connect(library: Library, address: Address, timeout: float, connections: int
         )
     options["db"] = address.database
     if address.service is not None:
-        asked = {**_sentinel(address), **_times(timeout), "ssl": address.tls, **_tls(address)}
-        sentinels = library.sentinel(address.hosts, sentinel_kwargs=asked)
-        return sentinels.master_for(address.service, max_connections=connections, ssl=address.tls, **options)
+        asked = {**_sentinel(address), **once, "ssl": address.tls, **_tls(address)}
+        sentinels = library.sentinels(address.hosts, asked)
+        known = {"is_master": True, "max_connections": connections, "ssl": address.tls, **options}
+        return library.redis.from_pool(library.sentinel_pool(address.service, sentinels, **known))
     kind = library.secure_connection if address.tls else library.connection
     if address.path is not None:
         kind = library.socket_connection

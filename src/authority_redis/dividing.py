@@ -1,8 +1,9 @@
 """Which change belongs to which of two storages. Pure.
 
 Durable, whatever the operator chooses: grants, tokens, users, clients, consents, keys, the audit trail, every mark of
-revocation, and every spent mark. A digest does not say what it is the digest of, and a spent mark that Redis lost would
-let a code or a refresh token be used again; so the referee of everything single-use is the durable storage.
+revocation, and every spent mark of what we made: one that Redis lost would let a code or a refresh token be used again.
+Of what others made we know since when it can have been used, so that Redis may keep those marks ("replays"): it refuses
+what may be older than its memory.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from attrs import frozen
 from authority_core.kernel.changes import Change, Count, CutOff, Put, Remove, Replace, Revoke, Spend
 from authority_core.kernel.records import AuditRecord, AuthorizationCode, Interaction, Session
 
-Kind = Literal["codes", "interactions", "sessions", "counters"]
-KINDS: frozenset[Kind] = frozenset({"codes", "interactions", "sessions", "counters"})
+Kind = Literal["codes", "interactions", "sessions", "counters", "replays"]
+KINDS: frozenset[Kind] = frozenset({"codes", "interactions", "sessions", "counters", "replays"})
 CHOSEN: frozenset[Kind] = frozenset({"codes", "interactions", "sessions"})
 
 
@@ -46,9 +47,19 @@ class Parts:
         return any(not isinstance(one, Revoke | CutOff) and not _uncontested(one) for one in self.durable)
 
     @property
+    def replays(self) -> tuple[Spend, ...]:
+        """Those of the shared changes that Redis referees."""
+        return tuple(one for one in self.shared if isinstance(one, Spend))
+
+    @property
+    def begun(self) -> tuple[Change, ...]:
+        """Those of the shared changes that begin or count something."""
+        return tuple(one for one in self.shared if not isinstance(one, Spend))
+
+    @property
     def to_check(self) -> bool:
         """Whether the part of Redis may lose to somebody."""
-        return any(isinstance(one, Replace | Remove) or _limited(one) for one in self.shared)
+        return any(isinstance(one, Replace | Remove | Spend) or _limited(one) for one in self.shared)
 
     @property
     def grants_only(self) -> bool:
@@ -88,7 +99,9 @@ def _short_lived(change: Change, kinds: frozenset[str]) -> bool:
             return "sessions" in kinds
         case Count():
             return "counters" in kinds
-        case Put() | Replace() | Remove() | Spend() | Revoke() | CutOff():
+        case Spend(earliest=earliest):
+            return earliest is not None and "replays" in kinds
+        case Put() | Replace() | Remove() | Revoke() | CutOff():
             return False
         case _:
             assert_never(change)

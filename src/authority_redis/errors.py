@@ -18,6 +18,8 @@ def translated(error: Exception) -> StorageUnavailable:
         return StorageUnavailable("Redis has reached its maxmemory and takes no more writes.")
     if isinstance(error, e.ReadOnlyError):
         return StorageUnavailable("This Redis is a replica and takes no writes.")
+    if str(error).startswith("NOREPLICAS"):
+        return StorageUnavailable("Redis hears of too few replicas and takes no writes.")
     if isinstance(error, e.ConnectionError | OSError | EOFError):
         return StorageUnavailable(f"Redis cannot be reached or broke off ({kind}).")
     return StorageUnavailable(f"Redis failed ({kind}).")

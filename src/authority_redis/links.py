@@ -26,7 +26,7 @@ class Script:
 
 @cache
 def script(name: str) -> Script:
-    """Return the script called *name*; every one but `commit` reads, and shares what reads share."""
+    """Return the script called *name*; every one but `commit` shares what reads share."""
     folder = files(__package__ or "authority_redis").joinpath("lua")
     common = "" if name == "commit" else folder.joinpath("common.lua").read_text(encoding="ascii")
     text = common + folder.joinpath(f"{name}.lua").read_text(encoding="ascii")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from attrs import evolve
 
-from authority_core.kernel.changes import Change, Conflict, StorageUnavailable
+from authority_core.kernel.changes import Change, Conflict, Spend, StorageUnavailable
 from authority_core.kernel.encoding import Digest
 from authority_core.kernel.records import (
     AccessToken,
@@ -32,11 +32,12 @@ from authority_core.kernel.records import (
 from . import codec, names
 from .codec import Codec, stamp, unstamp
 from .links import Link
-from .plan import MARGIN, Text, plan
+from .plan import MARGIN, Text, mark, plan
 
 R = TypeVar("R")
 _STAMP = 18
 _POLICY = "noeviction"
+_FORGETFUL = 2
 
 logger = logging.getLogger("authority")
 
@@ -156,16 +157,23 @@ class Operations:
 
         Raises:
             Conflict: Somebody was first. Nothing was written.
-            StorageUnavailable: Redis cannot be reached or refuses. Nothing is known to be written.
+            StorageUnavailable: Redis cannot be reached or refuses, or cannot know whether the `Spend` of what others
+                made is the first. Nothing is known to be written.
         """
         await self._commit(changes, marks_only=False)
 
     async def prepare(self, changes: Sequence[Change]) -> None:
-        """Check whether all *changes* could be made now, and make those that only end things: `Revoke` and `CutOff`.
+        """Check whether all *changes* could be made now, and make those that only end things.
 
-        Raises as `commit` does; then nothing was written.
+        These are `Revoke`, `CutOff`, and `Spend` of what others made. Raises as `commit` does; then none was made.
         """
         await self._commit(changes, marks_only=True)
+
+    async def give_back(self, spends: Sequence[Spend]) -> None:
+        """Take away the marks of *spends*, which are the caller's own: what they were to go with was not written."""
+        marks = [mark(spend) for spend in spends]
+        keys = [self._prefix + suffix for suffix, _ in marks]
+        await self._link.run("give_back", keys, (self._prefix, *(value for _, value in marks)), again=False)
 
     async def _commit(self, changes: Sequence[Change], *, marks_only: bool) -> None:
         call = plan(changes)
@@ -175,6 +183,8 @@ class Operations:
         keys = [self._prefix + key for key in call.keys]
         start: tuple[Text | int, ...] = (self._prefix, MARGIN, "1" if marks_only else "0")
         done = await self._link.run("commit", keys, (*start, *call.arguments), again=False)
+        if done == _FORGETFUL:
+            raise StorageUnavailable("Redis cannot know whether this was used before: it may have forgotten since.")
         if done != 1:
             raise Conflict("somebody was first")
 

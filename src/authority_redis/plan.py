@@ -42,9 +42,10 @@ def plan(changes: Iterable[Change]) -> Call:
 
 def _step(change: Change) -> tuple[list[str], list[Text]]:
     match change:
-        case Spend(key, at, keep_until, salt):
-            spent = names.keyed("spent", names.whole(key))
-            return [spent], ["spend", stamp(at).encode() + salt, milliseconds(keep_until)]
+        case Spend():
+            suffix, value = mark(change)
+            earliest = "" if change.earliest is None else milliseconds(change.earliest)
+            return [suffix], ["spend", value, milliseconds(change.keep_until), earliest]
         case Put(record):
             return _line(record) if isinstance(record, r.AuditRecord) else _put(record)
         case Revoke(what, name, at, keep_until):
@@ -63,6 +64,11 @@ def _step(change: Change) -> tuple[list[str], list[Text]]:
             return [counter], ["count", stamp(at), stamp(until), *numbers, milliseconds(until)]
         case _:
             assert_never(change)
+
+
+def mark(spend: Spend) -> tuple[str, bytes]:
+    """Return the suffix and the value of the mark that *spend* leaves."""
+    return names.keyed("spent", names.whole(spend.key)), stamp(spend.at).encode() + spend.salt
 
 
 def _put(record: r.Insertable) -> tuple[list[str], list[Text]]:

@@ -2,23 +2,26 @@
 
 A commit that touches both cannot be one transaction; it is arranged so that whatever fails, fails closed:
 
-1. Redis first: everything is checked, and what ends a session or a code has ended there.
-2. Then the durable part, in one transaction. It alone decides who wins: it holds every spent mark.
+1. Redis first: everything is checked, what ends a session or a code has ended there, and what others made (a `jti`) is
+   spent there: of all who bring it one goes on.
+2. Then the durable part, in one transaction. It alone decides who wins: it holds every other spent mark.
 3. Last, what Redis begins or counts. When this fails, something is missing (a code, a session, a count), and the
    answer is 503: the person starts again.
 
-A lost race in step 2 writes nothing durable; an end of step 1 stays, for nothing is brought back to life. Where the
-durable part cannot lose (marks, counts, lines of the audit trail) Redis does all of its part in step 1.
+A lost race in step 2 writes nothing durable, and gives back what step 1 spent; an end of step 1 stays, for nothing is
+brought back to life. Where the durable part cannot lose (marks, counts, lines of the audit trail) Redis does all of its
+part in step 1.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from attrs import evolve
 
+from authority_core.kernel.blocking import BlockingStorage
 from authority_core.kernel.changes import Change, Conflict, StorageUnavailable
 from authority_core.kernel.encoding import Digest
 from authority_core.kernel.ports import Storage
@@ -41,24 +44,24 @@ from authority_core.kernel.records import (
 from authority_core.kernel.sync import coat, forgetful, is_async, run
 
 from .aio import AsyncRedisStorage
-from .colours import Blocking
 from .dividing import CHOSEN, Parts, checked, divide
+from .operations import Operations
 from .storage import RedisStorage
 
 
 class Split:
-    """Every method of the storage protocols over two storages; *prepare* is that of the shared one."""
+    """Every method of the storage protocols over two storages; *redis* is the shared one, without its coat."""
 
     def __init__(
         self,
         durable: Storage,
         shared: Storage,
-        prepare: Callable[[Sequence[Change]], Awaitable[None]],
+        redis: Operations,
         kinds: frozenset[str],
     ) -> None:
         self._durable = durable
         self._shared = shared
-        self._prepare = prepare
+        self._redis = redis
         self._kinds = kinds
         self._of_sessions = shared if "sessions" in kinds else durable
         self._of_counters = shared if "counters" in kinds else durable
@@ -118,8 +121,15 @@ class Split:
         return await self._durable.access_token(key)
 
     async def spent(self, key: Digest) -> Spent | None:
-        """Return the mark left by the `Spend` of *key*."""
-        return await self._durable.spent(key)
+        """Return the mark left by the `Spend` of *key*, wherever it is.
+
+        A Redis that is away is as one that does not know: none is admitted by this answer, but by the commit.
+        """
+        found = await self._durable.spent(key)
+        if found is None and "replays" in self._kinds:
+            with contextlib.suppress(StorageUnavailable):
+                return await self._shared.spent(key)
+        return found
 
     async def consent(self, subject: str, client_id: str) -> Consent | None:
         """Return what *subject* has allowed *client_id*, revoked or not."""
@@ -180,12 +190,17 @@ class Split:
 
     async def _contested(self, parts: Parts) -> None:
         if parts.marks or parts.to_check:
-            await self._prepare((*parts.marks, *parts.shared))
-        await self._durable.commit(parts.durable)
-        if not parts.shared:
+            await self._redis.prepare((*parts.marks, *parts.shared))
+        try:
+            await self._durable.commit(parts.durable)
+        except Conflict:
+            if parts.replays:
+                await self._redis.give_back(parts.replays)
+            raise
+        if not parts.begun:
             return
         try:
-            await self._shared.commit(parts.shared)
+            await self._shared.commit(parts.begun)
         except Conflict:
             # Between check and write somebody else was first. "Look again" would be a lie: the durable part is done.
             raise StorageUnavailable("What is kept in Redis changed meanwhile.") from None
@@ -196,27 +211,22 @@ class Split:
         return 0 if durable is None else await durable.cleanup(now, batch, limit)
 
 
-class SplitStorage(Blocking):
+class SplitStorage(BlockingStorage[Split]):
     """*kinds* in *shared*, everything else in *durable*; synchronous.
 
-    *kinds* are of `codes`, `interactions`, `sessions` and `counters`; the first three are chosen when nothing is
-    said. Counters hold what locks accounts after failed sign-ins, which a loss of Redis would start afresh.
+    *kinds* are of `codes`, `interactions`, `sessions`, `counters` and `replays`; the first three are chosen when
+    nothing is said. Counters hold what locks accounts after failed sign-ins, which a loss of Redis would start afresh;
+    replays are the marks of assertions and proofs, which a loss makes Redis refuse for a while.
 
     Raises `ValueError` for a kind that must not live in Redis alone, and for storages that are not both synchronous.
     """
 
-    _on: Split
-
     def __init__(self, durable: object, shared: RedisStorage, *, kinds: Iterable[str] = CHOSEN) -> None:
         if is_async(durable) or is_async(shared):
             raise ValueError("SplitStorage takes two synchronous storages; AsyncSplitStorage two asynchronous ones.")
-
-        async def prepare(changes: Sequence[Change]) -> None:
-            shared.prepare(changes)
-
         self._both = durable, shared
         self._kinds = checked(kinds)
-        super().__init__(Split(coat(durable), coat(shared), prepare, self._kinds))
+        super().__init__(Split(coat(durable), coat(shared), shared._on, self._kinds))
 
     def __repr__(self) -> str:
         durable, shared = self._both
@@ -240,7 +250,7 @@ class AsyncSplitStorage(Split):
     def __init__(self, durable: object, shared: AsyncRedisStorage, *, kinds: Iterable[str] = CHOSEN) -> None:
         if not (is_async(durable) and is_async(shared)):
             raise ValueError("AsyncSplitStorage takes two asynchronous storages; SplitStorage two synchronous ones.")
-        super().__init__(coat(durable), coat(shared), shared.prepare, checked(kinds))
+        super().__init__(coat(durable), coat(shared), shared, checked(kinds))
         self._both = durable, shared
 
     def __repr__(self) -> str:

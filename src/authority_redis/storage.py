@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Self
 
-from authority_core.kernel.changes import Change
+from authority_core.kernel.blocking import BlockingStorage
 from authority_core.kernel.sync import run
 
 from .blocking import LIBRARY, BlockingLink
-from .colours import Blocking
 from .connecting import connect
 from .operations import Operations
 from .urls import Address, address
 
 
-class RedisStorage(Blocking):
+class RedisStorage(BlockingStorage[Operations]):
     """`authority_core` storage on Redis 6 or newer, synchronous and safe to share between threads.
 
     Make it with `from_url`.
     """
-
-    _on: Operations
 
     def __init__(self, link: BlockingLink, prefix: str, place: Address) -> None:
         super().__init__(Operations(link, prefix))
@@ -52,10 +48,6 @@ class RedisStorage(Blocking):
     def close(self) -> None:
         """Close every connection that is not at work."""
         self._link.close()
-
-    def prepare(self, changes: Sequence[Change]) -> None:
-        """Check whether all *changes* could be made now, and make those that only end things."""
-        run(self._on.prepare(changes))
 
     def advice(self) -> tuple[str, ...]:
         """Return what is wrong with the server's setup, a sentence each; nothing where the user may not ask."""

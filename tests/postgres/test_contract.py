@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -16,25 +15,9 @@ from sqlalchemy import create_engine
 from authority_core.kernel.changes import StorageUnavailable
 from authority_core.kernel.encoding import digest
 from authority_core.testing.contract import StorageContract
-from authority_sql import AsyncSqlStorage, SqlStorage, metadata, migrate, pending
+from authority_sql import AsyncSqlStorage, SqlStorage, metadata, pending
 from authority_sql.engines import synchronous
-from support.postgres import bouncer, private
-
-
-@cache
-def database() -> str:
-    """Return the URL of the one database of these tests, migrated."""
-    url = private().database()
-    migrate(url)
-    return url
-
-
-def emptied() -> str:
-    """Return the URL of the database, empty."""
-    # Whole tables at once are slower to truncate than a few rows are to delete.
-    statements = [f"DELETE FROM {name}" for name in metadata.tables]
-    private().sql(*statements, database=database().rpartition("/")[2])
-    return database()
+from support.postgres import bouncer, database, emptied, private
 
 
 class TestPsycopg(StorageContract):

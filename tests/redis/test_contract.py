@@ -10,7 +10,7 @@ from authority_redis import AsyncRedisStorage, AsyncSplitStorage, RedisStorage, 
 from authority_sql import AsyncSqlStorage, SqlStorage, migrate
 from support import redis_servers
 
-EVERY = ("codes", "interactions", "sessions", "counters")
+EVERY = ("codes", "interactions", "sessions", "counters", "replays")
 
 
 class _Whole:
@@ -52,29 +52,31 @@ class TestProtocol3(_Whole, StorageContract):
         return AsyncRedisStorage.from_url(redis_servers.emptied().url + "?protocol=3")
 
 
+def emptied_cluster() -> str:
+    """Return the URL of a cluster of three, empty."""
+    nodes = redis_servers.cluster()
+    for node in nodes:
+        node.flush()
+    return "redis://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
+
+
 class _InACluster:
     holds_nul = True
     examples = 5
-
-    def url(self) -> str:
-        nodes = redis_servers.cluster()
-        for node in nodes:
-            node.flush()
-        return "redis://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
 
 
 class TestCluster(_InACluster, StorageContract):
     """Three nodes, met by threads."""
 
     def make_storage(self):
-        return RedisStorage.from_url(self.url())
+        return RedisStorage.from_url(emptied_cluster())
 
 
 class TestAsyncCluster(_InACluster, StorageContract):
     """Three nodes, met by tasks."""
 
     def make_storage(self):
-        return AsyncRedisStorage.from_url(self.url())
+        return AsyncRedisStorage.from_url(emptied_cluster())
 
 
 class _Divided:
@@ -123,7 +125,7 @@ class TestAsyncSplit(_Divided, StorageContract):
         self.folder.cleanup()
 
 
-class TestSplitWithCounters(TestSplit):
+class TestSplitWithEverything(TestSplit):
     """All that may live in Redis does."""
 
     examples = 5
@@ -135,6 +137,26 @@ class TestSplitWithCodesOnly(TestSplit):
 
     examples = 5
     kinds = ("codes",)
+
+
+class TestAsyncSplitWithEverything(TestAsyncSplit):
+    """All that may live in Redis does, met by tasks."""
+
+    examples = 5
+    kinds = EVERY
+
+
+class TestSplitWithACluster(TestSplit):
+    """All that may live in Redis does, in a cluster of three."""
+
+    examples = 5
+
+    def make_storage(self):
+        redis = RedisStorage.from_url(emptied_cluster())
+        return SplitStorage(SqlStorage.from_url(self.url()), redis, kinds=EVERY)
+
+    def dump(self, storage):
+        return None
 
 
 class TestSplitWithNothing(TestAsyncSplit):

@@ -7,7 +7,6 @@ import datetime as dt
 import ipaddress
 import logging
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from authority_core.kernel.changes import (
     Conflict,
@@ -33,7 +34,8 @@ from authority_core.kernel.changes import (
 from authority_core.testing.contract import samples as s
 from authority_core.testing.contract.atomicity import everything
 from authority_redis import AsyncRedisStorage, RedisStorage
-from support.redis_servers import RedisServer, cluster, emptied, shared
+from authority_redis.awaiting import Sentinels
+from support.redis_servers import RedisServer, cluster, emptied, shared, trips
 
 HOUR = 3_600_000
 
@@ -58,21 +60,6 @@ def running(*options: str, **more):
         yield started
     finally:
         started.stop()
-
-
-def trips(server: RedisServer, use: Callable[[], object]) -> list[str]:
-    """Return the commands that *use* sends, without those that scripts make in the server."""
-    with server.client() as client, client.monitor() as monitor:
-        use()
-        with server.client() as other:
-            other.echo("that was it")
-        seen = []
-        for line in monitor.listen():
-            if "that was it" in line["command"]:
-                return [words.split()[0] for words in seen if not words.startswith("CLIENT")]
-            if line["client_type"] == "tcp":
-                seen.append(line["command"])
-    raise AssertionError("the monitor broke off")
 
 
 # --- round trips -----------------------------------------------------------------------------------------------------
@@ -347,6 +334,17 @@ def test_a_counter_that_would_overflow_writes_nothing(server: RedisServer, stora
     assert server.dump() == b""
 
 
+def test_a_primary_without_the_replicas_it_needs_says_so():
+    """`min-replicas-to-write` unmet is `StorageUnavailable` with a sentence; reads go on."""
+    with running("--min-replicas-to-write", "1") as own:
+        storage = RedisStorage.from_url(own.url)
+        with pytest.raises(StorageUnavailable, match="too few replicas"):
+            storage.commit([Put(s.a_grant())])
+
+        assert storage.grant("grant") is None
+        storage.close()
+
+
 def test_a_wrong_password_is_refused_and_not_shown():
     """Wrong credentials are `StorageUnavailable`; neither the right nor the wrong password is in it."""
     with running("--requirepass", "right-s3cret") as own:
@@ -396,17 +394,31 @@ def rights() -> list[str]:
     return next(line for line in page.splitlines() if line.startswith("ACL SETUSER")).split()
 
 
-@pytest.mark.parametrize("without", ["", "+info"])
-def test_the_rights_of_the_how_to_are_enough(without: str):
-    """A user with these rights is served, on any database; without INFO nothing is warned of."""
+def test_the_rights_of_the_how_to_are_enough():
+    """A user with these rights is served, on any database, and told what is wrong with the server."""
     with running("--maxmemory-policy", "allkeys-lru") as own, own.client() as client:
-        client.execute_command(*(word for word in rights() if word != without))
+        client.execute_command(*rights())
         storage = RedisStorage.from_url(own.url.replace("//", "//authority:password@").replace("/0", "/1"))
         storage.commit(everything())
         for read in READS.values():
             assert read(storage)
 
-        assert len(storage.advice()) == (not without)
+        assert len(storage.advice()) == 1
+        storage.close()
+
+
+def test_without_info_replays_are_refused():
+    """Whoever may not ask since when the server remembers is served but for replays, and warned of nothing."""
+    with running("--maxmemory-policy", "allkeys-lru") as own, own.client() as client:
+        client.execute_command(*(word for word in rights() if word != "+info"))
+        storage = RedisStorage.from_url(own.url.replace("//", "//authority:password@"))
+        replays = [one for one in everything() if isinstance(one, Spend) and one.earliest is not None]
+        storage.commit([one for one in everything() if one not in replays])
+        with pytest.raises(StorageUnavailable):
+            storage.commit(replays)
+
+        assert storage.client("new") is not None
+        assert storage.advice() == ()
         storage.close()
 
 
@@ -519,6 +531,31 @@ def test_sentinel_names_the_primary():
                 unknown.client("client")
             storage.close()
             unknown.close()
+
+
+def test_a_sentinel_that_is_away_costs_no_time():
+    """It is asked once, not again and again, and the next one knows."""
+    with running() as primary, running(sentinel=f"sentinel monitor mymaster 127.0.0.1 {primary.port} 1") as sentinel:
+        storage = RedisStorage.from_url(f"redis://127.0.0.1:1,127.0.0.1:{sentinel.port}/mymaster")
+        started = time.monotonic()
+        assert storage.client("client") is None
+        assert time.monotonic() - started < 1
+        storage.close()
+
+
+def test_searches_at_the_same_time_lose_no_sentinel():
+    """Many look for the primary at once, past a Sentinel that is away: all find it, and both are asked another time."""
+    with running() as primary, running(sentinel=f"sentinel monitor mymaster 127.0.0.1 {primary.port} 1") as sentinel:
+
+        async def search() -> tuple[list[tuple[str, int]], set[int]]:
+            known = Sentinels([("127.0.0.1", 1), ("127.0.0.1", sentinel.port)], {"retry": Retry(NoBackoff(), 0)})
+            found = await asyncio.gather(*(known.discover_master("mymaster") for _ in range(8)))
+            ports = {client.connection_pool.connection_kwargs["port"] for client in known.sentinels}
+            for client in known.sentinels:
+                await client.aclose()
+            return found, ports
+
+        assert asyncio.run(search()) == ([("127.0.0.1", primary.port)] * 8, {1, sentinel.port})
 
 
 def test_the_shared_server_is_private():

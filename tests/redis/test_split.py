@@ -15,7 +15,7 @@ from authority_redis import AsyncRedisStorage, AsyncSplitStorage, RedisStorage, 
 from authority_sql import AsyncSqlStorage
 from support.redis_servers import RedisServer, emptied
 
-EVERY = ("codes", "interactions", "sessions", "counters")
+EVERY = ("codes", "interactions", "sessions", "counters", "replays")
 NOBODY = "redis://127.0.0.1:1"
 
 
@@ -71,7 +71,7 @@ def families(server: RedisServer) -> set[str]:
     "kind", ["grants", "refresh_tokens", "access_tokens", "users", "clients", "keys", "consents", "audit", "spent", ""]
 )
 def test_what_must_not_be_lost_is_refused(kind: str):
-    """Nothing but codes, interactions, sessions and counters may live in Redis alone."""
+    """Nothing but codes, interactions, sessions, counters and replays may live in Redis alone."""
     redis, other = RedisStorage.from_url(NOBODY), AsyncRedisStorage.from_url(NOBODY)
     for make in (
         lambda: SplitStorage(MemoryStorage(), redis, kinds=["codes", kind]),

@@ -22,6 +22,8 @@ from pathlib import Path
 
 import pytest
 
+from authority_sql import metadata, migrate
+
 INSTALL = "PostgreSQL is not installed; on Debian: apt-get install postgresql"
 INSTALL_BOUNCER = "pgbouncer is not installed; on Debian: apt-get install pgbouncer"
 PATIENCE = 60
@@ -32,6 +34,7 @@ SETTINGS = {
     "max_connections": "200",
     "shared_buffers": "64MB",
     "log_min_messages": "fatal",
+    "deadlock_timeout": "100ms",  # contenders that meet in opposite orders are told sooner
 }
 
 
@@ -195,6 +198,22 @@ def private() -> Cluster:
     made = lasting.__enter__()
     atexit.register(lasting.__exit__, None, None, None)
     return made
+
+
+@cache
+def database() -> str:
+    """Return the URL of this process's shared database, migrated."""
+    url = private().database()
+    migrate(url)
+    return url
+
+
+def emptied() -> str:
+    """Return the URL of the shared database, empty."""
+    # Whole tables at once are slower to truncate than a few rows are to delete.
+    statements = [f"DELETE FROM {name}" for name in metadata.tables]
+    private().sql(*statements, database=database().rpartition("/")[2])
+    return database()
 
 
 @contextmanager

@@ -8,10 +8,13 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from .walk import free_port
 
@@ -49,7 +52,8 @@ class RedisServer:
 
     def client(self, **options: object) -> redis.Redis:
         """Return a client of the test's own, over the socket."""
-        return redis.Redis(unix_socket_path=str(self.socket), **options)  # type: ignore[arg-type]  # as the test likes
+        once = Retry(NoBackoff(), 0)
+        return redis.Redis(unix_socket_path=str(self.socket), retry=once, **options)  # type: ignore[arg-type]  # as the test likes
 
     def start(self) -> None:
         """Start the server, empty, and wait until it answers."""
@@ -117,6 +121,21 @@ def _value(client: redis.Redis, key: bytes) -> bytes:
             return b" ".join(part for pair in client.hgetall(key).items() for part in pair)
         case _:
             return b" ".join(client.zrange(key, 0, -1))
+
+
+def trips(server: RedisServer, use: Callable[[], object]) -> list[str]:
+    """Return the commands that *use* sends, without those that scripts make in the server."""
+    with server.client() as client, client.monitor() as monitor:
+        use()
+        with server.client() as other:
+            other.echo("that was it")
+        seen = []
+        for line in monitor.listen():
+            if "that was it" in line["command"]:
+                return [words.split()[0] for words in seen if not words.startswith("CLIENT")]
+            if line["client_type"] == "tcp":
+                seen.append(line["command"])
+    raise AssertionError("the monitor broke off")
 
 
 @cache

@@ -41,6 +41,10 @@ class Spend:
     """Use up *key*: of all commits that ever spend it, exactly one succeeds; every other is a `Conflict`.
 
     *salt* is kept in the mark. The mark may be forgotten after *keep_until*, when the thing spent has long ended.
+
+    *earliest* is for what others make and we only see once, such as the `jti` of an assertion: an instant before which
+    nobody can have spent it, by our clocks. That is its `iat` less the tolerance for foreign clocks or, without `iat`,
+    its `exp` less the longest life allowed. Such marks may live where memory can be lost; see `Commits.commit`.
     """
 
     place: ClassVar[int] = 0
@@ -48,6 +52,7 @@ class Spend:
     at: datetime
     keep_until: datetime
     salt: bytes = field(default=b"", repr=False)
+    earliest: datetime | None = None
 
 
 @frozen

@@ -127,6 +127,8 @@ class Commits(Protocol):
 
         1. All changes happen or none does, also when the process dies half way.
         2. Of all commits that ever `Spend` a key, exactly one succeeds; the key's kind is mixed into the digest.
+           Storage that may lose marks, as a cache does, refuses (`StorageUnavailable`) a `Spend` whose *earliest* is
+           not later than its last loss, and is trusted with no other.
         3. A lost `Spend`, a `Put` of a key that exists, a `Replace` or `Remove` of another version, a broken unique
            rule, or a request of the database to try again (SQLSTATE 40001, 40P01) is a `Conflict`: nothing is written.
         4. `Revoke` is idempotent and keeps the first time; `CutOff` keeps the latest. Both are marks that may come

@@ -1,4 +1,5 @@
--- All changes of one commit, or none: everything is checked before anything is written. Returns 1, or 0 for a conflict.
+-- All changes of one commit, or none: everything is checked before anything is written. Returns 1, 0 for a conflict, or
+-- 2 when this server may have forgotten what would be one.
 --
 -- ARGV: prefix; margin (ms); '1' to check all and write marks only; then each change's word and its arguments.
 -- KEYS: the keys of the changes, in the order of ARGV.
@@ -67,10 +68,45 @@ local function let_go(record)
   redis.call('DEL', record.key)
 end
 
+-- Whether replicas are known and none was heard of for ten seconds: another may be the primary by now.
+local function alone(replication)
+  local known = false
+  for lag in string.gmatch(replication, 'lag=(%d+)') do
+    if tonumber(lag) <= 10 then return false end
+    known = true
+  end
+  return known
+end
+
+-- The instant since which this server is known to have lost nothing. One that was started or restored has another run
+-- id than the one noted, one that was promoted another replication id, one that evicts another count: its memory begins
+-- now. Ten seconds are for clocks that differ, and for a primary that was cut off until it falls silent.
+local SETTLES = 10000
+local function remembers()
+  local replication = redis.call('INFO', 'replication')
+  if alone(replication) then return math.huge end
+  local life = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') .. ' '
+    .. string.match(replication, 'master_replid:(%w+)') .. ' '
+    .. string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)')
+  local since, of = string.match(redis.call('GET', prefix .. 'memory') or '', '^(%d+) (.*)$')
+  if of == life then return tonumber(since) end
+  since = now + SETTLES
+  redis.call('SET', prefix .. 'memory', string.format('%.0f', since) .. ' ' .. life)
+  return since
+end
+
 local read, free, write = {}, {}, {}
 
-function read.spend() return {key = name(), value = argument(), ends = argument()} end
-function free.spend(it) return first(it.key) and redis.call('EXISTS', it.key) == 0 end
+-- Spend; of what others made, with the earliest instant at which it can have been spent, and then a mark.
+function read.spend()
+  local it = {key = name(), value = argument(), ends = argument(), earliest = argument()}
+  it.mark = it.earliest ~= ''
+  return it
+end
+function free.spend(it)
+  if not first(it.key) or redis.call('EXISTS', it.key) == 1 then return false end
+  return not it.mark or tonumber(it.earliest) > remembers() or 2
+end
 function write.spend(it)
   redis.call('SET', it.key, it.value)
   forget(it.key, due(it.ends))
@@ -79,7 +115,7 @@ end
 function read.put()
   return {key = name(), record = argument(), marks = argument(), born = argument(), grant = argument(), ends = argument()}
 end
-free.put = free.spend
+function free.put(it) return first(it.key) and redis.call('EXISTS', it.key) == 0 end
 function write.put(it)
   redis.call('HSET', it.key, 'r', it.record)
   if it.marks ~= '' then redis.call('HSET', it.key, 'm', it.marks, 'b', it.born) end
@@ -91,7 +127,7 @@ end
 function read.line()
   return {key = name(), index = name(), by_end = name(), record = argument(), member = argument(), ends = argument()}
 end
-free.line = free.spend
+free.line = free.put
 function write.line(it)
   local at = due(it.ends)
   for _, old in ipairs(redis.call('ZRANGEBYSCORE', it.by_end, '-inf', now, 'LIMIT', 0, 100)) do

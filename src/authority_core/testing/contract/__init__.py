@@ -15,6 +15,7 @@ from .marks import Marks
 from .mutable import Mutable
 from .races import Races
 from .reading import Reading
+from .replays import Replays
 from .roundtrips import RoundTrips
 from .secrecy import Secrecy
 from .stage import CONTENDERS, ContractBroken
@@ -22,7 +23,7 @@ from .stage import CONTENDERS, ContractBroken
 __all__ = ["CONTENDERS", "ContractBroken", "StorageContract"]
 
 
-class StorageContract(Races, Atomicity, Marks, Mutable, Reading, RoundTrips, Secrecy):
+class StorageContract(Races, Replays, Atomicity, Marks, Mutable, Reading, RoundTrips, Secrecy):
     """Everything a storage promises. Subclass it in your tests; it is not collected by itself."""
 
     __test__ = False

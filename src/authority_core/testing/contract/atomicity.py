@@ -9,6 +9,7 @@ from attrs import evolve
 from ...kernel.changes import Change, Count, CutOff, Put, Remove, Replace, Revoke, Spend
 from ...kernel.ports import Storage
 from .samples import (
+    ADMITTED,
     KEEP,
     LATER,
     NOW,
@@ -32,6 +33,7 @@ def everything() -> list[Change]:
     """Return one change of every sort that a decision could ask for."""
     return [
         Spend(key_of("other", "code"), NOW, KEEP),
+        Spend(key_of("other", "jti"), NOW, KEEP, earliest=ADMITTED),
         Revoke("grant", "old", NOW, KEEP),
         Revoke("session", "old session", NOW, KEEP),
         CutOff("old subject", None, NOW, KEEP),
@@ -56,6 +58,7 @@ async def traces(storage: Storage) -> list[str]:
     other = await storage.grant("witness"), await storage.grant("witness too"), await storage.grant("witness three")
     found: dict[str, object] = {
         "Spend": await storage.spent(key_of("other", "code")),
+        "Spend of a jti": await storage.spent(key_of("other", "jti")),
         "client": await storage.client("new"),
         "consent": await storage.consent("new", "new"),
         "signing key": [key for key in await storage.signing_keys() if key.kid == "new"],
@@ -92,7 +95,7 @@ class Atomicity:
         await stage.storage.commit(WITNESSES)
         await stage.storage.commit(everything()[::-1])
 
-        expect_same(len(await traces(stage.storage)), 15, "every change has happened")
+        expect_same(len(await traces(stage.storage)), 16, "every change has happened")
 
     @promise
     async def test_a_lost_spend_writes_nothing(self, stage: Stage) -> None:

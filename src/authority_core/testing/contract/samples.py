@@ -23,6 +23,8 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=timezone.utc)
 TICK = timedelta(microseconds=1)
 LATER = NOW + timedelta(hours=1)
 KEEP = NOW + timedelta(days=1)
+ADMITTED = datetime(9000, 1, 1, tzinfo=timezone.utc)
+"""The *earliest* of a `Spend` that any storage can judge, however short its memory."""
 
 SPENDABLE = (
     "code",

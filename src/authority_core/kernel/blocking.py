@@ -1,14 +1,19 @@
-"""The synchronous colour of an asynchronous storage that never suspends: each method finishes in place."""
+"""The synchronous colour of an asynchronous storage that never suspends: each method finishes in place.
+
+Storage is written once, asynchronously, over a client of either colour. Over a client that blocks, its coroutines never
+wait for anything, and `BlockingStorage` is its front for synchronous applications.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Generic, TypeVar
 
-from authority_core.kernel.changes import Change
-from authority_core.kernel.encoding import Digest
-from authority_core.kernel.ports import Storage
-from authority_core.kernel.records import (
+from .changes import Change
+from .encoding import Digest
+from .ports import Storage
+from .records import (
     AccessToken,
     AuditRecord,
     AuthorizationCode,
@@ -24,16 +29,19 @@ from authority_core.kernel.records import (
     Stored,
     User,
 )
-from authority_core.kernel.sync import run
+from .sync import run
+
+On = TypeVar("On", bound=Storage)
 
 
-class Blocking:
-    """Every method of the storage protocols, synchronous, *on* one that never suspends."""
+class BlockingStorage(Generic[On]):
+    """Every method of the storage protocols, synchronous, *on* an asynchronous storage that never suspends.
 
-    def __init__(self, on: Storage) -> None:
+    Each promises what the method of the same name promises in `authority_core.kernel.ports`.
+    """
+
+    def __init__(self, on: On) -> None:
         self._on = on
-
-    # The promises of these methods are those of `authority_core.kernel.ports`.
 
     def client(self, client_id: str) -> Client | None:
         """Return the client called exactly *client_id*."""
