@@ -128,13 +128,13 @@ def create_at_head(connection: Connection, table_prefix: str, schema: str | None
     connection.execute(versions.insert().values(version_num=HEAD))
 
 
-def take_revisions(connection: Connection, table_prefix: str, schema: str | None) -> None:
-    """Take every revision that the database lacks, one after the other."""
+def take_revisions(connection: Connection, table_prefix: str, schema: str | None, until: str = "head") -> None:
+    """Take every revision that the database lacks, one after the other, *until* one of them."""
     config = _config(table_prefix, schema)
     from alembic import command
 
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, until)
 
 
 def _versions(table_prefix: str, schema: str | None) -> Table:
