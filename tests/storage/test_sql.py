@@ -233,6 +233,30 @@ def test_sqlite_is_tuned(storage, tmp_path):
     assert asked == {"journal_mode": "wal", "synchronous": 1, "busy_timeout": 10_000, "foreign_keys": 1}
 
 
+@pytest.mark.parametrize(
+    ("query", "given", "waits"),
+    [("", "NORMAL", 1), ("", "FULL", 2), ("?durability=full", "NORMAL", 2), ("?durability=normal", "FULL", 1)],
+)
+@pytest.mark.anyio
+async def test_sqlite_waits_for_the_disk_when_told(url, query, given, waits):
+    """By an argument or in the URL, where operators say it; the URL is theirs and wins. The server starts with both."""
+    migrate(url + query)
+    blocking = SqlStorage.from_url(url + query, durability=given)
+    link = blocking._engine.raw_connection()
+    found = link.cursor().execute("PRAGMA synchronous").fetchone()[0]
+    link.close()
+    blocking.close()
+    awaited = AsyncSqlStorage.from_url(url + query, durability=given)
+    async with awaited._engine.connect() as connection:
+        found_too = (await connection.exec_driver_sql("PRAGMA synchronous")).scalar()
+    await awaited.aclose()
+
+    assert (found, found_too) == (waits, waits)
+    for storage in (SqlStorage, AsyncSqlStorage):
+        with pytest.raises(ValueError, match="normal or full"):
+            storage.from_url(url + "?durability=sometimes")
+
+
 class TestEngineOfTheHost(StorageContract):
     """An engine that is not ours keeps the contract too, and stays open."""
 
