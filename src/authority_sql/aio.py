@@ -47,8 +47,8 @@ class AsyncSqlStorage(Operations):
         """Return storage at *url*, such as `sqlite:///authority.db` or `postgresql://user@host/name`.
 
         A plain URL gets aiosqlite or psycopg; `postgresql+asyncpg://` is accepted. *durability* is SQLite's: `NORMAL`
-        survives the death of the process, `FULL` the loss of power too. An in-memory database (`sqlite://`) gets its
-        tables with the first use, for there is no other moment.
+        survives the death of the process, `FULL` the loss of power too; `?durability=full` in the URL says so as well.
+        An in-memory database (`sqlite://`) gets its tables with the first use, for there is no other moment.
 
         Raises `ImportError` with the line that installs a missing driver.
         """

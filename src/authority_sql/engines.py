@@ -43,6 +43,7 @@ _MODULES = {
     "psycopg2": ("psycopg2", ""),
 }
 _POOLED = "pgbouncer"
+_DURABILITY = "durability"
 _TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslnegotiation")
 """What libpq calls the options of TLS; asyncpg reads them in a DSN only."""
 
@@ -121,8 +122,19 @@ def _connect_args(url: URL) -> dict[str, Any]:
 
 def bare(url: URL) -> URL:
     """Return *url* without what `options_for` says in the driver's own words."""
-    taken = [_POOLED, *(_TLS if url.get_driver_name() == "asyncpg" else ())]
-    return url.difference_update_query(taken) if url.get_backend_name() == "postgresql" else url
+    if url.get_backend_name() == "sqlite":
+        return url.difference_update_query([_DURABILITY])
+    return url.difference_update_query([_POOLED, *(_TLS if url.get_driver_name() == "asyncpg" else ())])
+
+
+def _durability(url: URL, otherwise: Synchronous) -> Synchronous:
+    """Return what `durability=normal` or `durability=full` in SQLite's *url* says, *otherwise* what is given."""
+    said = url.query.get(_DURABILITY)
+    if said is None:
+        return otherwise
+    if said not in ("normal", "full"):
+        raise ValueError(f"{_DURABILITY} in the database's URL is normal or full")
+    return "FULL" if said == "full" else "NORMAL"
 
 
 def _pooled(url: URL) -> bool:
@@ -145,7 +157,7 @@ def blocking_engine(url: URL, *, durability: Synchronous = "NORMAL") -> Engine:
 def tune(engine: Engine, url: URL, durability: Synchronous) -> None:
     """Set the database's switches on every new connection of *engine*, which was made for *url*."""
     if engine.dialect.name == "sqlite":
-        _tune_sqlite(engine, durability)
+        _tune_sqlite(engine, _durability(url, durability))
     elif not _pooled(url):  # a pooler would hand the connection, switches and all, to somebody else
 
         def connected(connection: Any, _: ConnectionPoolEntry) -> None:

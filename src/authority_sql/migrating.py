@@ -66,14 +66,24 @@ def pending(url: str | URL, *, table_prefix: str = "", schema: str | None = None
     return missing[::-1]
 
 
-def migration_sql(url: str | URL, *, table_prefix: str = "", schema: str | None = None) -> str:
-    """Return the SQL that `migrate` would run on an empty database at *url*, which is not connected to."""
+def migration_sql(
+    url: str | URL, *, since: str | None = None, table_prefix: str = "", schema: str | None = None
+) -> str:
+    """Return the SQL that `migrate` would run at *url*, which is not connected to.
+
+    It is for an empty database, or for one that is at the revision *since*. Raises `ValueError` for a revision that is
+    not known.
+    """
     from alembic import command
+    from alembic.script import ScriptDirectory
 
     text_of = io.StringIO()
     config = _config(table_prefix, schema, output=text_of)
+    known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    if since is not None and since not in known:
+        raise ValueError(f"There is no revision {since!r}: known are {', '.join(known[::-1])}.")
     config.attributes["dialect"] = synchronous(url).get_backend_name()
-    command.upgrade(config, "head", sql=True)
+    command.upgrade(config, "head" if since is None else f"{since}:head", sql=True)
     return text_of.getvalue()
 
 
@@ -128,13 +138,13 @@ def create_at_head(connection: Connection, table_prefix: str, schema: str | None
     connection.execute(versions.insert().values(version_num=HEAD))
 
 
-def take_revisions(connection: Connection, table_prefix: str, schema: str | None) -> None:
-    """Take every revision that the database lacks, one after the other."""
+def take_revisions(connection: Connection, table_prefix: str, schema: str | None, until: str = "head") -> None:
+    """Take every revision that the database lacks, one after the other, *until* one of them."""
     config = _config(table_prefix, schema)
     from alembic import command
 
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, until)
 
 
 def _versions(table_prefix: str, schema: str | None) -> Table:

@@ -56,8 +56,9 @@ class SqlStorage(BlockingStorage[Operations]):
     ) -> Self:
         """Return storage at *url*, such as `sqlite:///authority.db` or `postgresql://user@host/name`.
 
-        *durability* is SQLite's: `NORMAL` survives the death of the process, `FULL` the loss of power too. An
-        in-memory database (`sqlite://`) gets its tables at once, for there is no other moment.
+        *durability* is SQLite's: `NORMAL` survives the death of the process, `FULL` the loss of power too;
+        `?durability=full` in the URL says so as well. An in-memory database (`sqlite://`) gets its tables at once, for
+        there is no other moment.
 
         Raises `ImportError` with the line that installs a missing driver.
         """

@@ -141,6 +141,11 @@ def test_migrate_says_what_it_did_and_does_it_once(unmigrated, tmp_path):
     first = unmigrated.json("migrate")
     second = unmigrated.json("migrate")
 
+    newest = first["applied"][-1]
+    assert "CREATE TABLE" not in unmigrated.json("migrate", "--sql", "--since", newest)["sql"]
+    assert "There is no revision 'other'" in unmigrated("migrate", "--sql", "--since", "other").stderr
+    assert unmigrated("migrate", "--since", newest).exit_code == 2
+
     assert first["applied"]
     assert second["applied"] == []
     assert unmigrated.json("migrate", "--check")["pending"] == []

@@ -8,11 +8,13 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from authority_core import HttpResponse
 from authority_core.admin.client_metadata import ClientMetadata
+from authority_core.admin.imports import Import
 from authority_core.admin.refusals import Invalid, Unknown
+from authority_core.admin.transfer_lines import Entry
 from authority_core.admin.users import NewUser
 from authority_core.kernel.changes import StorageUnavailable
 from authority_core.kernel.values import Secret
@@ -232,6 +234,13 @@ def client_registration(house: House) -> Request:
     return lambda: asked(house, lambda: house.authority.clients.register(SERVICE, client_id=name))
 
 
+def client_update(house: House) -> Request:
+    name = f"client-{next(_number)}"
+    house.finish(house.authority.clients.register(SERVICE, client_id=name))
+    changed = evolve(SERVICE, name="Renamed")
+    return lambda: asked(house, lambda: house.authority.clients.update(name, changed))
+
+
 def client_secret_rotation(house: House) -> Request:
     name = f"client-{next(_number)}"
     house.finish(house.authority.clients.register(SERVICE, client_id=name))
@@ -257,6 +266,25 @@ def new_password(house: House) -> Request:
 def user_deactivation(house: House) -> Request:
     user = house.finish(house.authority.users.create(NewUser(username=f"robin{next(_number)}", password=PASSWORD)))
     return lambda: asked(house, lambda: house.authority.users.deactivate(user.user_id))
+
+
+def user_activation(house: House) -> Request:
+    user = house.finish(house.authority.users.create(NewUser(username=f"robin{next(_number)}", password=PASSWORD)))
+    house.finish(house.authority.users.deactivate(user.user_id))
+    return lambda: asked(house, lambda: house.authority.users.activate(user.user_id))
+
+
+def imported_account(house: House) -> Request:
+    line = {"kind": "user", "username": f"robin{next(_number)}"}
+    importing = Import(house.authority.shell, frozenset(), begun=True)
+
+    def request() -> str:
+        try:
+            return str(house.finish(importing.take(Entry(number=2, value=line, fault=None, end=0))).outcome)
+        except StorageUnavailable:
+            return UNAVAILABLE
+
+    return request
 
 
 ENDED = {"AuditRecord": 1, "User writes": 1, "cut_off": 1}
@@ -286,10 +314,13 @@ FLOWS = (
     Flow(key_rotation, "done", "done"),
     Flow(key_compromise, "done", "done"),
     Flow(client_registration, "done", "Invalid"),
+    Flow(client_update, "done", "done"),
     Flow(client_secret_rotation, "done", "done"),
     Flow(client_deletion, "done", "Unknown"),
     Flow(user_creation, "done", "Invalid"),
     # The first commit ends everything; the second ends it again, for what was being born meanwhile.
     Flow(new_password, "done", "done", commits=2, between=ENDED),
+    Flow(user_activation, "done", "done"),
+    Flow(imported_account, "created", "unchanged"),
     Flow(user_deactivation, "done", "done", commits=2, between=ENDED),
 )

@@ -9,7 +9,7 @@ import pytest
 from attrs import frozen
 
 from authority_core.kernel.records import AuthorizationCode
-from authority_core.testing.faults import Fail, Fault, Kill, Killed, When
+from authority_core.testing.faults import Fail, Fault, Kill, Killed, Meanwhile, When
 from authority_core.testing.invariants import Contents, check, contents, differences
 from authority_core.testing.memory import MemoryStorage
 from faults.flows import FLOWS, UNAVAILABLE, Flow, Request, code_redemption
@@ -89,25 +89,58 @@ def one_grant_a_code(found: Contents) -> None:
     assert len(set(codes)) == len(codes)
 
 
+def meet(flow: Flow, control: Undisturbed, at: int, when: When) -> tuple[str, str]:
+    """Hold *flow* at the call number *at* while its very request is sent once more; return both answers."""
+    with memory() as house:
+        request = flow.prepare(house)
+        house.forget_keys()
+        between: list[str] = []
+        house.faulty.arm(Meanwhile(lambda: between.append(request())), at=at, when=when)
+        held = request()
+        where = f"{flow.name}: held {when} call {at} ({house.faulty.struck})"
+
+        assert house.faulty.struck == control.calls[at - 1], where
+        check(house.contents(), audited=True)
+        one_grant_a_code(house.contents())
+        house.faulty.disarm()
+        assert flow.prepare(house)() == flow.answer, where
+        return held, between[0]
+
+
 def cases(*storages: Build) -> list[object]:
     return [pytest.param(build, flow, id=f"{flow.name}-{build.__name__}") for build in storages for flow in FLOWS]
 
 
+@pytest.mark.parametrize("token_format", FORMATS)
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
-def test_no_fault_at_any_call_leaves_anything_half_done(flow: Flow) -> None:
+def test_no_fault_at_any_call_leaves_anything_half_done(flow: Flow, token_format: str) -> None:
     """An error or death before or after every storage call: 503 or dead, all or nothing, one answer to a retry."""
-    control = undisturbed(flow, memory, "jwt")
+    control = undisturbed(flow, memory, token_format)
     for at in range(1, len(control.calls) + 1):
         for fault, when in FAULTS:
-            play(flow, memory, "jwt", control, at, fault, when)
+            play(flow, memory, token_format, control, at, fault, when)
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
+def test_a_request_that_is_held_up_meets_its_twin(flow: Flow) -> None:
+    """Held at any storage call while the same request goes through: one is answered, the other as a retry or alike."""
+    control = undisturbed(flow, memory, "jwt")
+    for at in range(1, len(control.calls) + 1):
+        for when in ("before", "after"):
+            answers = meet(flow, control, at, when)
+
+            assert flow.answer in answers, (at, when)
+            assert set(answers) <= {flow.answer, flow.again}, (at, when, answers)
+            assert answers.count(flow.answer) == 1 or flow.answer == flow.again, (at, when, answers)
 
 
 @pytest.mark.parametrize(("build", "flow"), cases(memory_async, sqlite, sqlite_async))
-def test_a_lost_acknowledgement_in_either_colour(build: Build, flow: Flow) -> None:
-    """The last call of every flow, where the answer to its commit gets lost, in both colours and on SQLite."""
+def test_deaths_and_lost_answers_in_either_colour(build: Build, flow: Flow) -> None:
+    """Death before every call of every flow, and a lost answer after it, in both colours and on SQLite."""
     control = undisturbed(flow, build, "opaque")
-    for when in ("before", "after"):
-        play(flow, build, "opaque", control, len(control.calls), Fail(), when)
+    for at in range(1, len(control.calls) + 1):
+        play(flow, build, "opaque", control, at, Kill(), "before")
+        play(flow, build, "opaque", control, at, Fail(), "after")
 
 
 @pytest.mark.parametrize("build", STORAGES, ids=lambda build: build.__name__)

@@ -11,7 +11,7 @@ from authority_core.kernel.changes import Count, Put, Revoke, Spend
 from authority_core.kernel.encoding import digest
 from authority_core.kernel.records import AccessToken, AuthorizationCode, Grant, RefreshToken, Session, SigningKey, User
 from authority_core.kernel.sync import coat, is_async, run
-from authority_core.testing.faults import Broken, Delay, Fail, Faulty, Kill, Killed
+from authority_core.testing.faults import Broken, Delay, Fail, Faulty, Kill, Killed, Meanwhile
 from authority_core.testing.invariants import Contents, InvariantBroken, Mark, breaches, check, contents, differences
 from authority_core.testing.memory import MemoryStorage
 from authority_core.testing.moments import START
@@ -78,6 +78,24 @@ def test_a_delay_changes_nothing_else():
 
         assert storage.counter(KEY).value == 1
         assert faulty.struck == "commit"
+
+
+def test_another_request_gets_in_between():
+    """Before the call or after it, once; what it does with the storage strikes nobody."""
+    for when, seen in (("before", [None]), ("after", [1])):
+        for storage, faulty in colours():
+            found: list[object] = []
+
+            def work(storage=storage, found=found):
+                counter = storage.counter(KEY)
+                found.append(counter.value if counter else None)
+
+            faulty.arm(Meanwhile(work), at=1, when=when)
+            committed(faulty)
+            committed(faulty)
+
+            assert found == seen
+            assert storage.counter(KEY).value == 2
 
 
 # --- the checker -----------------------------------------------------------------------------------------------------

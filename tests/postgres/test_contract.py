@@ -20,28 +20,39 @@ from authority_sql.engines import synchronous
 from support.postgres import bouncer, database, emptied, private
 
 
-class TestPsycopg(StorageContract):
+class _Dumped:
+    """What was written is every row, as text."""
+
+    def dump(self, storage) -> bytes:
+        engine = create_engine(synchronous(database()))
+        with engine.connect() as connection:
+            rows = [connection.exec_driver_sql(f"SELECT t::text FROM {name} AS t").all() for name in metadata.tables]
+        engine.dispose()
+        return repr(rows).encode()
+
+
+class TestPsycopg(_Dumped, StorageContract):
     """Met by threads."""
 
     def make_storage(self):
         return SqlStorage.from_url(emptied())
 
 
-class TestAsyncPsycopg(StorageContract):
+class TestAsyncPsycopg(_Dumped, StorageContract):
     """Met by tasks."""
 
     def make_storage(self):
         return AsyncSqlStorage.from_url(emptied())
 
 
-class TestAsyncpg(StorageContract):
+class TestAsyncpg(_Dumped, StorageContract):
     """Met by tasks, through the other driver."""
 
     def make_storage(self):
         return AsyncSqlStorage.from_url(emptied().replace("postgresql://", "postgresql+asyncpg://"))
 
 
-class TestEngineOfTheHost(StorageContract):
+class TestEngineOfTheHost(_Dumped, StorageContract):
     """An engine that is not ours, in the drivers' own transactions."""
 
     def make_storage(self):
@@ -61,7 +72,7 @@ def pooled() -> Iterator[str]:
         yield database().replace(f":{cluster.port}/", f":{port}/") + "?pgbouncer=true"
 
 
-class _Pooled(StorageContract):
+class _Pooled(_Dumped, StorageContract):
     """Prepared statements would meet a connection that does not know them."""
 
     __test__ = False

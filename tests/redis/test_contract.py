@@ -83,6 +83,7 @@ class _Divided:
     """A fresh database in a folder of its own, from a template that is migrated once, beside an empty Redis."""
 
     holds_nul = True
+    forgotten_by_clock = frozenset({"AuthorizationCode", "Interaction", "Session", "Counter"})
     kinds: tuple[str, ...] = ("codes", "interactions", "sessions")
     _template: bytes | None = None
 

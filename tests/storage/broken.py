@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 from attrs import evolve
 
 from authority_core.kernel.changes import Change, Conflict, Count, CutOff, Put, Remove, Replace, Revoke, Spend, in_order
-from authority_core.kernel.records import Client
+from authority_core.kernel.records import AuditRecord, Client, Consent, Grant
 from authority_core.kernel.sync import METHODS
 from authority_core.testing.memory import MemoryStorage
 
@@ -91,16 +92,90 @@ class LastWriterWins(_Reads):
         return type(change)(evolve(change.record, version=known.version if known else 0))
 
 
+class NoVersionsOfConsents(_Reads):
+    """Minds the versions of some records only."""
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        self._right.commit([self._forced(change) for change in changes])
+
+    def _forced(self, change: Change) -> Change:
+        if not isinstance(change, Replace | Remove) or not isinstance(change.record, Consent):
+            return change
+        known = self._right.consent(change.record.subject, change.record.client_id)
+        return type(change)(evolve(change.record, version=known.version if known else 0))
+
+
+class TakesLinesTwice(MemoryStorage):
+    """Inserts into the audit trail as into a log, without a key."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        super().commit([self._renamed(change) for change in changes])
+
+    def _renamed(self, change: Change) -> Change:
+        if not isinstance(change, Put) or not isinstance(change.record, AuditRecord):
+            return change
+        return Put(evolve(change.record, audit_id=f"{change.record.audit_id} {len(self.audit())}"))
+
+
+class NoneIsEmpty(MemoryStorage):
+    """Stores an empty text where there is none, as some databases do."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        super().commit([self._emptied(change) for change in changes])
+
+    def _emptied(self, change: Change) -> Change:
+        if not isinstance(change, Put) or not isinstance(change.record, Grant) or change.record.session_id is not None:
+            return change
+        return Put(evolve(change.record, session_id=""))
+
+
+class KeepsMarks(MemoryStorage):
+    """Forgets records, and no mark of what has ended."""
+
+    def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
+        revoked, cut_off = dict(self._revoked), dict(self._cut_off)
+        gone = super().cleanup(now, batch, limit)
+        self._revoked, self._cut_off = revoked, cut_off
+        return gone
+
+
+class FirstMarkDecides(MemoryStorage):
+    """Passes over a mark that is there, and over how long the second one was to be kept."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        super().commit([change for change in changes if not self._known(change)])
+
+    def _known(self, change: Change) -> bool:
+        return isinstance(change, Revoke) and (change.what, change.id) in self._revoked
+
+
+class CutsAtNul(MemoryStorage):
+    """Hands texts to a driver that ends them at NUL."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        super().commit([self._cut(change) for change in changes])
+
+    def _cut(self, change: Change) -> Change:
+        if not isinstance(change, Replace) or not isinstance(change.record, Client):
+            return change
+        return Replace(evolve(change.record, name=change.record.name.partition("\x00")[0]))
+
+
 class ForgetsFractions(MemoryStorage):
     """Keeps times in whole seconds."""
 
     def commit(self, changes: Sequence[Change]) -> None:
-        super().commit([
-            Put(evolve(change.record, keep_until=change.record.keep_until.replace(microsecond=0)))
-            if isinstance(change, Put)
-            else change
-            for change in changes
-        ])  # fmt: skip
+        super().commit([self._rounded(change) for change in changes])
+
+    def _rounded(self, change: Change) -> Change:
+        match change:
+            case Put(record):
+                return Put(evolve(record, keep_until=record.keep_until.replace(microsecond=0)))
+            case Spend(at=at) | Revoke(at=at):
+                return evolve(change, at=at.replace(microsecond=0))
+            case Count(until=until):
+                return evolve(change, until=until.replace(microsecond=0))
+        return change
 
 
 class RefusesEverything(MemoryStorage):

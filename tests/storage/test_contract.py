@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 from pathlib import Path
 
@@ -17,16 +18,18 @@ class TestMemory(StorageContract):
     holds_nul = True
 
     def make_storage(self):
-        return MemoryStorage()
+        self.memory = MemoryStorage()
+        return self.memory
+
+    def dump(self, storage) -> bytes:
+        return pickle.dumps({name: kept for name, kept in vars(self.memory).items() if name != "_lock"})
 
 
-class TestMemoryLifted(StorageContract):
+class TestMemoryLifted(TestMemory):
     """The reference in its asynchronous coat, met by tasks."""
 
-    holds_nul = True
-
     def make_storage(self):
-        return coat(MemoryStorage())
+        return coat(super().make_storage())
 
 
 class _OnFile:

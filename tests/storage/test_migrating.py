@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 import authority_sql
-from authority_sql import migrate, pending
+from authority_sql import SqlStorage, contents, migrate, migration_sql, pending
 from authority_sql.migrating import create_at_head, take_revisions
 from authority_sql.migrations import HEAD
+from support.host_alembic import migrate_as_host
+from support.revisions import ONE_OF_EACH, written_today
 
 
 @pytest.mark.parametrize("prefix", ["", "auth_"])
@@ -57,6 +61,29 @@ def test_a_database_from_before_takes_its_revisions(tmp_path: Path):
     migrate(url)
 
     assert pending(url) == []
+
+
+def test_a_host_keeps_one_history(tmp_path: Path):
+    """Alembic writes our tables into the host's own revision, has nothing left to do, and storage works on them."""
+    url = f"sqlite:///{tmp_path}/host.sqlite3"
+    migrate_as_host(tmp_path / "migrations", url, "auth_")
+    storage = SqlStorage.from_url(url, table_prefix="auth_")
+    storage.commit(ONE_OF_EACH)
+    storage.close()
+    with closing(sqlite3.connect(tmp_path / "host.sqlite3")) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+    assert contents(url, table_prefix="auth_") == written_today(f"sqlite:///{tmp_path}/ours.sqlite3")
+    assert {"own_things", "alembic_version", "auth_grants"} <= tables
+    assert "auth_authority_alembic_version" not in tables
+
+
+def test_the_text_of_a_migration_begins_where_it_is_told():
+    """Since the newest revision nothing is to be done; an unknown one is refused, and an empty database needs all."""
+    assert "CREATE TABLE" in migration_sql("sqlite://")
+    assert "CREATE TABLE" not in migration_sql("sqlite://", since=HEAD)
+    with pytest.raises(ValueError, match=f"no revision 'other': known are .*{HEAD}"):
+        migration_sql("sqlite://", since="other")
 
 
 def test_a_new_database_needs_no_alembic(tmp_path: Path):

@@ -22,6 +22,7 @@ from authority_core.testing.contract.samples import KEEP, LATER, NOW, a_grant, a
 from authority_sql import AsyncSqlStorage, SqlStorage, engines, metadata_for, migrate, migration_sql, pending
 from authority_sql.migrating import take_revisions
 from authority_sql.shapes import INSERTABLE, MUTABLE
+from support.revisions import REVISIONS
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_migrations_make_the_tables_of_the_metadata(url, prefix):
 
 def test_migrating_again_changes_nothing(url):
     """`pending` names what is missing, `migrate` does it, and both are idle afterwards."""
-    assert pending(url) == ["0001"]
+    assert pending(url) == REVISIONS
     migrate(url)
     migrate(url)
 
@@ -230,6 +231,30 @@ def test_sqlite_is_tuned(storage, tmp_path):
     link.close()
 
     assert asked == {"journal_mode": "wal", "synchronous": 1, "busy_timeout": 10_000, "foreign_keys": 1}
+
+
+@pytest.mark.parametrize(
+    ("query", "given", "waits"),
+    [("", "NORMAL", 1), ("", "FULL", 2), ("?durability=full", "NORMAL", 2), ("?durability=normal", "FULL", 1)],
+)
+@pytest.mark.anyio
+async def test_sqlite_waits_for_the_disk_when_told(url, query, given, waits):
+    """By an argument or in the URL, where operators say it; the URL is theirs and wins. The server starts with both."""
+    migrate(url + query)
+    blocking = SqlStorage.from_url(url + query, durability=given)
+    link = blocking._engine.raw_connection()
+    found = link.cursor().execute("PRAGMA synchronous").fetchone()[0]
+    link.close()
+    blocking.close()
+    awaited = AsyncSqlStorage.from_url(url + query, durability=given)
+    async with awaited._engine.connect() as connection:
+        found_too = (await connection.exec_driver_sql("PRAGMA synchronous")).scalar()
+    await awaited.aclose()
+
+    assert (found, found_too) == (waits, waits)
+    for storage in (SqlStorage, AsyncSqlStorage):
+        with pytest.raises(ValueError, match="normal or full"):
+            storage.from_url(url + "?durability=sometimes")
 
 
 class TestEngineOfTheHost(StorageContract):

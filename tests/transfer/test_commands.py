@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -186,7 +187,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(terminal, tmp_path):
 def test_resuming_in_another_file_is_refused(terminal, file):
     """A note that does not fit is no reason to skip lines."""
     note = file.with_name(file.name + ".import-state")
-    note.write_text(json.dumps({"line": 2, "offset": 60, "head": "00"}))
+    note.write_text(json.dumps({"line": 2, "offset": 60, "left": 0, "head": "00"}))
     for text in (note.read_text(), "nonsense", "[]", "{}"):
         note.write_text(text)
         assert terminal("import", str(file), "--resume").exit_code == 1
@@ -212,6 +213,22 @@ def test_a_broken_database_stops_and_says_how_to_go_on(terminal, file):
     connection.commit()
     connection.close()
     assert terminal.json("import", str(file), "--resume")["lines"] == 2
+
+
+def test_what_was_refused_before_it_stopped_is_not_forgotten(terminal, tmp_path):
+    """A run that goes on says that lines before its beginning were left out, and fails for them."""
+    path = tmp_path / "people.jsonl"
+    path.write_bytes(file_of({"kind": "user", "username": "a b"}, CLIENT, CONSENT, BOB))
+    with closing(sqlite3.connect(terminal.environ["AUTHORITY_DATABASE_URL"].removeprefix("sqlite:///"))) as connection:
+        connection.execute("ALTER TABLE authorizations RENAME TO hidden")
+        stopped = terminal("import", str(path))
+        connection.execute("ALTER TABLE hidden RENAME TO authorizations")
+    resumed = terminal("import", str(path), "--resume")
+
+    assert "line 2: user a b" in stopped.stderr
+    assert "left 1 line out: run it without --resume to see which." in resumed.stdout
+    assert (stopped.exit_code, resumed.exit_code) == (1, 1)
+    assert json.loads(terminal("import", str(path), "--resume", "--json").stdout)["left_before"] == 0
 
 
 # --- the master secret ---

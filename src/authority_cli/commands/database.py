@@ -14,14 +14,16 @@ from ..environment import (
     synchronous,
 )
 from ..output import Output, database_option, json_option
+from ..troubles import Trouble
 
 
 @click.command()
 @database_option
 @click.option("--check", is_flag=True, help="Change nothing; exit with 1 when something is to be done.")
 @click.option("--sql", is_flag=True, help="Change nothing; print the SQL for an empty database.")
+@click.option("--since", metavar="REVISION", help="With --sql: print it for a database that is at REVISION.")
 @json_option
-def migrate(database: str | None, check: bool, sql: bool, as_json: bool) -> None:
+def migrate(database: str | None, check: bool, sql: bool, since: str | None, as_json: bool) -> None:
     """Bring the database to this version's tables."""
     need_sql()
     from authority_sql import migrate as run
@@ -30,8 +32,13 @@ def migrate(database: str | None, check: bool, sql: bool, as_json: bool) -> None
     url = database_url(database)
     output = Output(as_json)
     synchronous(url)
+    if since is not None and not sql:
+        raise click.UsageError("--since goes with --sql.")
     if sql:
-        text = migration_sql(url)
+        try:
+            text = migration_sql(url, since=since)
+        except ValueError as unknown:
+            raise Trouble(str(unknown)) from unknown
         output.show({"sql": text}, text.rstrip())
         return
     refuse_memory(url)

@@ -120,7 +120,7 @@ def import_(file: str, dry_run: bool, update: bool, resume: bool, database: str 
             dry_run=dry_run,
             begun=place is not None and place.number > 0,
         )
-        tally = _Tally(place)
+        tally = _Tally(place, left_before=place.left if place is not None else 0)
         with progress("Checking" if dry_run else "Importing", "lines", size) as steps:
             tally.take(taker, stream, steps)
     _conclude(tally, Output(as_json), dry_run=dry_run)
@@ -142,6 +142,8 @@ class _Tally:
     """Counts what became of the lines of one run."""
 
     place: Place | None
+    left_before: int
+    """Lines that did not go in, in the run that this one goes on from."""
     lines: int = 0
     counts: dict[str, dict[str, int]] = field(factory=dict)
     total: dict[str, int] = field(factory=dict)
@@ -161,7 +163,7 @@ class _Tally:
                 if report is not None:
                     self._note(report, steps)
                 if place is not None:
-                    place.move(entry.number, entry.end)
+                    place.move(entry.number, entry.end, left=report is not None and bool(report.faults))
                 steps.at(entry.end, entry.number)
         except NotTransferable as error:
             raise Trouble(str(error)) from error
@@ -191,6 +193,7 @@ def _conclude(tally: _Tally, output: Output, *, dry_run: bool) -> None:
 
     kinds = {kind: counted(counts) for kind, counts in tally.counts.items()}
     value = {"dry_run": dry_run, "lines": tally.lines, **counted(tally.total), "kinds": kinds}
+    value |= {"left_before": tally.left_before}
     names = {"conflict": "in conflict"}
     said = ", ".join(f"{count} {names.get(name, name)}" for name, count in counted(tally.total).items())
     lines = [f"{'Nothing was written; it would be: ' if dry_run else ''}{said}."]
@@ -198,6 +201,11 @@ def _conclude(tally: _Tally, output: Output, *, dry_run: bool) -> None:
         lines.append("What is in conflict is there already and was left as it is: add --update to replace it.")
     if tally.total.get("refused"):
         lines.append("What was refused is listed above by line: correct it and run the same command again.")
+    if tally.left_before:
+        lines.append(
+            f"Before it stopped, the run that this one goes on from left {tally.left_before} "
+            f"line{'' if tally.left_before == 1 else 's'} out: run it without --resume to see which."
+        )
     output.show(value, *lines)
-    if tally.total.get("refused") or tally.total.get("conflict"):
+    if tally.total.get("refused") or tally.total.get("conflict") or tally.left_before:
         click.get_current_context().exit(1)

@@ -138,9 +138,11 @@ class Import:
 
     async def _taken(self, line: Line, meant: User | None) -> list[str]:
         faults = []
+        mine = meant.user_id if meant is not None else line.given.get("user_id")
         for what, identifier in _identifiers(line).items():
             found = await self._shell.storage.user_by_identifier(identifier)
-            stored = found is not None and (meant is None or found.user_id != meant.user_id)
+            # Who has it without having been there a moment ago is this line, written by another run: commit will tell.
+            stored = found is not None and mine is not None and found.user_id != mine
             owner = self._imagined.get(_print("name", identifier))
             if stored or (owner is not None and owner != _print("user", _owner(line, meant))):
                 faults.append(f"This {what} is taken.")

@@ -1,4 +1,4 @@
-"""Storage that fails on demand: an error, a delay or the death of the process at any call of any storage.
+"""Storage that fails on demand: an error, a delay, a competitor or the process's death at any call of any storage.
 
     storage = Faulty(SqlStorage.from_url(url))
     authority = Authority(settings, storage)
@@ -47,11 +47,18 @@ class Delay:
 
 
 @frozen
+class Meanwhile:
+    """The call waits while *work* is done: another request, which gets in between just here."""
+
+    work: Callable[[], object]
+
+
+@frozen
 class Kill:
     """The process dies: this call raises `Killed`, and so does every further one until `disarm`."""
 
 
-Fault = Fail | Delay | Kill
+Fault = Fail | Delay | Meanwhile | Kill
 
 
 class Faulty:
@@ -116,10 +123,12 @@ class Faulty:
             self._armed, self.struck = None, name
             return fault, when
 
-    def _strike(self, fault: Fail | Kill, name: str, when: When) -> None:
+    def _strike(self, fault: Fail | Meanwhile | Kill, name: str, when: When) -> None:
         match fault:
             case Fail(error):
                 raise error(f"injected {when} {name}")
+            case Meanwhile(work):
+                work()
             case Kill():
                 self._dead = True
                 raise Killed(f"{when} {name}")
@@ -136,7 +145,7 @@ class Faulty:
             if fault is not None and when == "before":
                 self._strike(fault, name, when)
             answer = method(*arguments, **options)
-            if fault is not None:
+            if fault is not None and when == "after":
                 self._strike(fault, name, when)
             return answer
 
@@ -152,7 +161,7 @@ class Faulty:
             if fault is not None and when == "before":
                 self._strike(fault, name, when)
             answer = await method(*arguments, **options)
-            if fault is not None:
+            if fault is not None and when == "after":
                 self._strike(fault, name, when)
             return answer
 

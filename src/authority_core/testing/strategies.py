@@ -19,11 +19,13 @@ from ..kernel.records import (
     Client,
     ClientSecret,
     Consent,
+    Counter,
     Grant,
     Interaction,
     RefreshToken,
     Session,
     SigningKey,
+    Spent,
     User,
 )
 
@@ -308,3 +310,14 @@ def audit_records() -> st.SearchStrategy[AuditRecord]:
         request_id=_optional(),
         keep_until=times(),
     )
+
+
+def spent_marks() -> st.SearchStrategy[Spent]:
+    """Return the marks of spent keys, with salts of any bytes."""
+    return st.builds(Spent, at=times(), salt=st.binary(max_size=64))
+
+
+def counters() -> st.SearchStrategy[Counter]:
+    """Return counters that count something, and have not ended before time began."""
+    beginning = datetime.min.replace(tzinfo=timezone.utc)
+    return st.builds(Counter, value=st.integers(1, 2**31 - 1), expires_at=times().filter(lambda at: at > beginning))

@@ -11,6 +11,7 @@ meets tasks. Any runner that collects `test_` methods will do. Hypothesis must b
 from __future__ import annotations
 
 from .atomicity import Atomicity
+from .hostile import Hostile
 from .marks import Marks
 from .mutable import Mutable
 from .races import Races
@@ -23,7 +24,7 @@ from .stage import CONTENDERS, ContractBroken
 __all__ = ["CONTENDERS", "ContractBroken", "StorageContract"]
 
 
-class StorageContract(Races, Replays, Atomicity, Marks, Mutable, Reading, RoundTrips, Secrecy):
+class StorageContract(Races, Replays, Atomicity, Marks, Mutable, Reading, RoundTrips, Hostile, Secrecy):
     """Everything a storage promises. Subclass it in your tests; it is not collected by itself."""
 
     __test__ = False

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from ...kernel.changes import Change, Count, CutOff, Put, Remove, Replace, Revoke, Spend
 from ...kernel.ports import Storage
+from ...kernel.records import Insertable
 from .samples import (
     ADMITTED,
     KEEP,
@@ -130,11 +131,43 @@ class Atomicity:
         expect(found is not None and found.record == first, "the first record stays as it was")
 
     @promise
+    async def test_no_record_is_inserted_twice(self, stage: Stage) -> None:
+        """A second `Put` of a key is a `Conflict` for every kind of record, and changes nothing."""
+        storage, grant = stage.storage, a_grant()
+        records: tuple[Insertable, ...] = (
+            grant, a_code(grant), a_refresh_token(), an_access_token(), an_interaction(), an_audit_record(),
+        )  # fmt: skip
+        await storage.commit([Put(record) for record in records])
+        for record in records:
+            again = evolve(record, keep_until=KEEP + timedelta(days=1))
+            await expect_conflict(storage, [Put(again)], f"a second {type(record).__name__} of one key is a Conflict")
+            await expect_conflict(storage, [Put(record)], f"an equal {type(record).__name__} too")
+
+        found = await storage.code(key_of("code", "code"))
+        expect(found is not None and found.record == a_code(grant), "the first record stays as it was")
+        expect_same(list(await storage.audit()), [an_audit_record()], "no line of the audit trail is added")
+
+    @promise
     async def test_a_taken_name_writes_nothing(self, stage: Stage) -> None:
         """Nothing of a commit that breaks a unique rule is stored."""
         await self._nothing_is_written(
             stage, [Replace(a_user("owner", "taken", None))], Replace(a_user("thief", "taken", None))
         )
+
+    @promise
+    async def test_a_taken_session_key_writes_nothing(self, stage: Stage) -> None:
+        """Nothing of a commit whose session has another one's key is stored."""
+        owner = a_session("owner")
+        await self._nothing_is_written(stage, [Replace(owner)], Replace(evolve(a_session("thief"), key=owner.key)))
+
+    @promise
+    async def test_a_full_counter_writes_nothing(self, stage: Stage) -> None:
+        """Nothing of a commit whose `Count` would exceed its most is stored, and the counter stays."""
+        full = Count(key_of("full", "admission"), NOW, LATER, most=1)
+        await self._nothing_is_written(stage, [full], full)
+
+        counter = await stage.storage.counter(full.key)
+        expect_same(counter and counter.value, 1, "what was refused is not counted")
 
     @promise
     async def test_a_key_spent_twice_in_one_commit(self, stage: Stage) -> None:

@@ -154,6 +154,24 @@ class Marks:
         expect_same(await dead(storage, "of other"), False, "an empty client id does not mean every client")
 
     @promise
+    async def test_an_empty_name_ends_nothing_else(self, stage: Stage) -> None:
+        """Marks of empty names end what has the empty name: not what has none, and not everything."""
+        storage = stage.storage
+        await storage.commit([Put(a_grant("without a session", None)), Put(a_grant("other", "session"))])
+        await storage.commit([Put(evolve(a_grant("nobody's", ""), subject="")), Replace(a_session())])
+        await storage.commit([Revoke("session", "", LATER, KEEP), Revoke("grant", "", LATER, KEEP)])
+
+        ended = [await dead(storage, name) for name in ("without a session", "other", "nobody's")]
+        expect_same(ended, [False, False, True], "an empty session is not every session, nor none")
+
+        await storage.commit([CutOff("", None, LATER, KEEP), CutOff("", "client", LATER, KEEP)])
+
+        ended = [await dead(storage, name) for name in ("without a session", "other")]
+        found = await storage.session(key_of("session", "session"))
+        expect_same(ended, [False, False], "an empty subject is not every subject")
+        expect(found is not None and found.revoked_at is None, "sessions of others go on")
+
+    @promise
     async def test_the_latest_cut_off_is_kept(self, stage: Stage) -> None:
         """A later `CutOff` reaches further; an earlier one that arrives late takes nothing back."""
         storage = stage.storage

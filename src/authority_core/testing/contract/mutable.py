@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
+from typing import Any
 
 from attrs import evolve
 
 from ...kernel.changes import Count, Remove, Replace
-from .samples import LATER, NOW, TICK, a_client, a_session, a_user, key_of
+from ...kernel.records import Mutable as Record
+from .samples import LATER, NOW, TICK, a_client, a_consent, a_session, a_signing_key, a_user, key_of
 from .stage import Stage, expect, expect_conflict, expect_same, promise
+
+
+async def _first(reading: Coroutine[Any, Any, Sequence[object]]) -> object:
+    return next(iter(await reading), None)
 
 
 class Mutable:
@@ -39,6 +46,30 @@ class Mutable:
 
         await storage.commit([Remove(evolve(a_client(), version=2))])
         expect(await storage.client("client") is None, "the present version is removed")
+
+    @promise
+    async def test_every_mutable_record_has_versions(self, stage: Stage) -> None:
+        """Consents, keys, accounts and sessions too: each version is written over once, and removed once."""
+        storage = stage.storage
+        reads: list[tuple[Record, Callable[[], Coroutine[Any, Any, object]]]] = [
+            (a_client(), lambda: storage.client("client")),
+            (a_consent(), lambda: storage.consent("subject", "client")),
+            (a_signing_key(), lambda: _first(storage.signing_keys())),
+            (a_user(), lambda: storage.user("user")),
+            (a_session(), lambda: storage.session(key_of("session", "session"))),
+        ]
+        for record, read in reads:
+            name = type(record).__name__
+            await storage.commit([Replace(record)])
+            await storage.commit([Replace(evolve(record, version=1))])
+            for version in (0, 1, 3):
+                stale = evolve(record, version=version)
+                await expect_conflict(storage, [Replace(stale)], f"{name}: version {version} is not the present one")
+                await expect_conflict(storage, [Remove(stale)], f"{name}: version {version} is not the present one")
+            expect_same(await read(), evolve(record, version=2), f"{name}: what is refused changes nothing")
+            await storage.commit([Remove(evolve(record, version=2))])
+            expect(await read() is None, f"{name}: the present version is removed")
+            await expect_conflict(storage, [Replace(evolve(record, version=2))], f"{name}: what is gone has no version")
 
     @promise
     async def test_what_was_removed_may_come_again(self, stage: Stage) -> None:

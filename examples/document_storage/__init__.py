@@ -1,0 +1,1 @@
+"""A storage for a document database, written outside of the library."""
