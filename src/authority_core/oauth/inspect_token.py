@@ -43,19 +43,33 @@ class LiveToken:
     spend_key: Digest | None
 
 
-async def live_token(oauth: OAuth, token: str, now: datetime, *, used: bool = False) -> LiveToken | None:
+async def live_token(
+    oauth: OAuth, token: str, now: datetime, *, caller: Client | None = None, used: bool = False
+) -> LiveToken | None:
     """Return what *token* stands for, or `None` when it is unknown, ended, revoked, or not a token of ours.
 
-    With *used*, a refresh token that has a successor stands for its grant too.
+    The *caller* was read for this request: a token of its own needs no second look at it. With *used*, a refresh token
+    that has a successor stands for its grant too.
     """
     if len(token) > LONGEST:
         return None
+    look = _Look(oauth, now, caller)
     if token.count(".") == 2:
-        return await _jwt(oauth, token, now)
-    return await _opaque(oauth, token, now) or await _refresh(oauth, token, now, used)
+        return await _jwt(look, token)
+    return await _opaque(look, token) or await _refresh(look, token, used)
 
 
-async def _jwt(oauth: OAuth, token: str, now: datetime) -> LiveToken | None:
+@frozen(eq=False)
+class _Look:
+    """One look at a token: where from, when, and for whom."""
+
+    oauth: OAuth
+    now: datetime
+    caller: Client | None
+
+
+async def _jwt(look: _Look, token: str) -> LiveToken | None:
+    oauth, now = look.oauth, look.now
     settings, storage = oauth.shell.settings, oauth.shell.storage
     try:
         claims = verify(token, await oauth.keys.verifying_keys(), typ=ACCESS_TYPES).claims
@@ -73,7 +87,7 @@ async def _jwt(oauth: OAuth, token: str, now: datetime) -> LiveToken | None:
     if gid is not None and grant is None:
         return None
     issued_at, expires_at = _time(claims, "iat"), _time(claims, "exp")
-    client = await _live_client(oauth, _text(claims, "client_id"), issued_at, grant, now)
+    client = await _live_client(look, _text(claims, "client_id"), issued_at, grant)
     if client is None or expires_at is None:
         return None
     return LiveToken(
@@ -90,14 +104,14 @@ async def _jwt(oauth: OAuth, token: str, now: datetime) -> LiveToken | None:
     )
 
 
-async def _opaque(oauth: OAuth, token: str, now: datetime) -> LiveToken | None:
-    stored = await oauth.shell.storage.access_token(digest(ACCESS, token))
-    if stored is None or stored.spent is not None or expired(stored.record.expires_at, now):
+async def _opaque(look: _Look, token: str) -> LiveToken | None:
+    stored = await look.oauth.shell.storage.access_token(digest(ACCESS, token))
+    if stored is None or stored.spent is not None or expired(stored.record.expires_at, look.now):
         return None
     record: AccessToken = stored.record
     if record.grant_id is not None and stored.grant is None:
         return None
-    client = await _live_client(oauth, record.client_id, record.issued_at, stored.grant, now)
+    client = await _live_client(look, record.client_id, record.issued_at, stored.grant)
     if client is None:
         return None
     return LiveToken(
@@ -114,14 +128,14 @@ async def _opaque(oauth: OAuth, token: str, now: datetime) -> LiveToken | None:
     )
 
 
-async def _refresh(oauth: OAuth, token: str, now: datetime, used: bool) -> LiveToken | None:
-    stored = await oauth.shell.storage.refresh_token(digest(REFRESH, token))
+async def _refresh(look: _Look, token: str, used: bool) -> LiveToken | None:
+    stored = await look.oauth.shell.storage.refresh_token(digest(REFRESH, token))
     if stored is None or stored.grant is None or (stored.spent is not None and not used):
         return None
     record: RefreshToken = stored.record
-    if expired(record.expires_at, now):
+    if expired(record.expires_at, look.now):
         return None
-    client = await _live_client(oauth, stored.grant.client_id, stored.grant.created_at, stored.grant, now)
+    client = await _live_client(look, stored.grant.client_id, stored.grant.created_at, stored.grant)
     if client is None:
         return None
     return LiveToken(
@@ -139,12 +153,14 @@ async def _refresh(oauth: OAuth, token: str, now: datetime, used: bool) -> LiveT
 
 
 async def _live_client(
-    oauth: OAuth, client_id: str | None, issued_at: datetime | None, grant: Grant | None, now: datetime
+    look: _Look, client_id: str | None, issued_at: datetime | None, grant: Grant | None
 ) -> Client | None:
     """Return the token's client if it may still act, and the *grant*, when there is one, is alive."""
-    if grant is not None and (grant.revoked_at is not None or over(grant, oauth.shell.settings, now)):
+    shell, client = look.oauth.shell, look.caller
+    if grant is not None and (grant.revoked_at is not None or over(grant, shell.settings, look.now)):
         return None
-    client = await oauth.shell.clients.find(client_id, now) if client_id else None
+    if client is None or client.client_id != client_id:
+        client = await shell.clients.find(client_id, look.now) if client_id else None
     if client is None or not client.active:
         return None
     valid_after = client.tokens_valid_after

@@ -104,3 +104,19 @@ def test_two_reads_are_enough(silent, for_a_code, for_a_refresh):
     storage.read.clear()
     assert party.refresh(tokens["refresh_token"]).status == 200
     assert storage.read == [*for_a_refresh, "commit"]
+
+
+@pytest.mark.parametrize(("caller", "clients"), [("web", 1), ("api", 2)])
+def test_a_caller_is_read_once(caller, clients):
+    """Introspecting and revoking a token of its own takes no second look at the client; a token of another's does."""
+    server, storage, party = world(False)
+    server.change_client("api", protects=frozenset({server.settings.audience}))
+    tokens = party.tokens()
+
+    storage.read.clear()
+    assert RelyingParty(server, caller).alive(tokens["access_token"])
+    assert storage.read.count("client") == clients
+
+    storage.read.clear()
+    assert party.revoke(tokens["refresh_token"]).status == 200
+    assert storage.read.count("client") == 1

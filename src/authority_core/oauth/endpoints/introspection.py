@@ -36,7 +36,7 @@ class IntrospectionEndpoint:
         caller = await authenticate_client(self.oauth.shell, request, form, origin_of(request), now)
         if not caller.confidential:
             raise unauthenticated("a public client may not introspect")  # RFC 7662 §2.1, §4
-        token = await live_token(self.oauth, form.require("token"), now)
+        token = await live_token(self.oauth, form.require("token"), now, caller=caller)
         if token is None or not _may_see(caller, token):
             return json_response(_INACTIVE)
         if token.subject is not None and token.grant is not None:

@@ -36,7 +36,7 @@ class RevocationEndpoint:
 
         async def attempt(moment: Moment) -> Decision[None]:
             # A client whose refresh crossed its sign-out holds the token before: giving that back ends the grant too.
-            return revoke(await live_token(self.oauth, text, moment.now, used=True), client, moment)
+            return revoke(await live_token(self.oauth, text, moment.now, caller=client, used=True), client, moment)
 
         await self.oauth.shell.act(origin, attempt)
         return HttpResponse(200, NO_STORE)
