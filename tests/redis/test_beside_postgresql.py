@@ -8,12 +8,14 @@ from authority_sql import AsyncSqlStorage, SqlStorage
 from support import postgres, redis_servers
 
 EVERY = ("codes", "interactions", "sessions", "counters", "replays")
+BY_CLOCK = frozenset({"AuthorizationCode", "Interaction", "Session", "Counter"})
 
 
 class TestSplit(StorageContract):
     """What is chosen when nothing is said, met by threads."""
 
     examples = 10
+    forgotten_by_clock = BY_CLOCK
     kinds: tuple[str, ...] = ("codes", "interactions", "sessions")
 
     def make_storage(self):
@@ -25,6 +27,7 @@ class TestAsyncSplit(StorageContract):
     """What is chosen when nothing is said, met by tasks."""
 
     examples = 10
+    forgotten_by_clock = BY_CLOCK
     kinds: tuple[str, ...] = ("codes", "interactions", "sessions")
     driver = "postgresql"
 
