@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -36,8 +36,6 @@ from .prepared import Values
 from .statements import Statements
 
 R = TypeVar("R")
-Answer = Coroutine[Any, Any, R]
-"""What a read returns, to be awaited; spelled out, for a coroutine around a coroutine would cost as much as either."""
 
 
 class Operations:
@@ -49,93 +47,93 @@ class Operations:
 
     # --- clients ---
 
-    def client(self, client_id: str) -> Answer[Client | None]:
+    async def client(self, client_id: str) -> Client | None:
         """Return the client called exactly *client_id*."""
-        return self._one("client", rows.client, client_id)
+        return await self._one("client", rows.client, client_id)
 
-    def clients(self, after: str | None = None, limit: int = 100) -> Answer[Sequence[Client]]:
+    async def clients(self, after: str | None = None, limit: int = 100) -> Sequence[Client]:
         """Return up to *limit* clients with an id greater than *after* (by code point), by id."""
         values: Values = (limit,) if after is None else (after, limit)
-        return self._all("clients" if after is None else "clients_after", rows.client, *values)
+        return await self._all("clients" if after is None else "clients_after", rows.client, *values)
 
     # --- grants and tokens ---
 
-    def grant(self, grant_id: str) -> Answer[Grant | None]:
+    async def grant(self, grant_id: str) -> Grant | None:
         """Return the grant, `revoked_at` computed."""
-        return self._one("grant", rows.grant, grant_id)
+        return await self._one("grant", rows.grant, grant_id)
 
-    def code(self, key: Digest) -> Answer[Stored[AuthorizationCode] | None]:
+    async def code(self, key: Digest) -> Stored[AuthorizationCode] | None:
         """Return the code, its spent mark and the grant it carries."""
-        return self._one("code", rows.code, key)
+        return await self._one("code", rows.code, key)
 
-    def refresh_token(self, key: Digest) -> Answer[Stored[RefreshToken] | None]:
+    async def refresh_token(self, key: Digest) -> Stored[RefreshToken] | None:
         """Return the refresh token with its grant and spent mark."""
-        return self._one("refresh_token", rows.refresh_token, key)
+        return await self._one("refresh_token", rows.refresh_token, key)
 
-    def access_token(self, key: Digest) -> Answer[Stored[AccessToken] | None]:
+    async def access_token(self, key: Digest) -> Stored[AccessToken] | None:
         """Return the opaque access token with its grant, if any, and the mark of its revocation."""
-        return self._one("access_token", rows.access_token, key)
+        return await self._one("access_token", rows.access_token, key)
 
-    def spent(self, key: Digest) -> Answer[Spent | None]:
+    async def spent(self, key: Digest) -> Spent | None:
         """Return the mark left by the `Spend` of *key*."""
-        return self._one("spent", rows.spent, key)
+        return await self._one("spent", rows.spent, key)
 
     # --- interactions, consent, keys, audit ---
 
-    def interaction(self, key: Digest) -> Answer[Stored[Interaction] | None]:
+    async def interaction(self, key: Digest) -> Stored[Interaction] | None:
         """Return the interaction and its spent mark."""
-        return self._one("interaction", rows.interaction, key)
+        return await self._one("interaction", rows.interaction, key)
 
-    def consent(self, subject: str, client_id: str) -> Answer[Consent | None]:
+    async def consent(self, subject: str, client_id: str) -> Consent | None:
         """Return what *subject* has allowed *client_id*, revoked or not."""
-        return self._one("consent", shapes.CONSENT.decode, subject, client_id)
+        return await self._one("consent", shapes.CONSENT.decode, subject, client_id)
 
-    def consents(self, subject: str) -> Answer[Sequence[Consent]]:
+    async def consents(self, subject: str) -> Sequence[Consent]:
         """Return everything *subject* has allowed, by client id."""
-        return self._all("consents", shapes.CONSENT.decode, subject)
+        return await self._all("consents", shapes.CONSENT.decode, subject)
 
-    def all_consents(self, after: tuple[str, str] | None = None, limit: int = 100) -> Answer[Sequence[Consent]]:
+    async def all_consents(self, after: tuple[str, str] | None = None, limit: int = 100) -> Sequence[Consent]:
         """Return up to *limit* consents of everybody, by subject and client id, beyond that pair in *after*."""
         values: Values = (limit,) if after is None else (*after, limit)
-        return self._all(
+        return await self._all(
             "all_consents" if after is None else "all_consents_after", shapes.CONSENT.decode, *values
         )
 
-    def signing_keys(self) -> Answer[Sequence[SigningKey]]:
+    async def signing_keys(self) -> Sequence[SigningKey]:
         """Return every signing key in every state, oldest first."""
-        return self._all("signing_keys", shapes.SIGNING_KEY.decode)
+        return await self._all("signing_keys", shapes.SIGNING_KEY.decode)
 
-    def audit(self, before: datetime | None = None, limit: int = 100) -> Answer[Sequence[AuditRecord]]:
+    async def audit(self, before: datetime | None = None, limit: int = 100) -> Sequence[AuditRecord]:
         """Return up to *limit* records older than *before*, newest first."""
         values: Values = (limit,) if before is None else (micros(before), limit)
-        return self._all("audit" if before is None else "audit_before", shapes.AUDIT.decode, *values)
+        return await self._all("audit" if before is None else "audit_before", shapes.AUDIT.decode, *values)
 
     # --- accounts ---
 
-    def user(self, user_id: str) -> Answer[User | None]:
+    async def user(self, user_id: str) -> User | None:
         """Return the user."""
-        return self._one("user", shapes.USER.decode, user_id)
+        return await self._one("user", shapes.USER.decode, user_id)
 
-    def user_by_identifier(self, identifier: str) -> Answer[User | None]:
+    async def user_by_identifier(self, identifier: str) -> User | None:
         """Return the user whose name or address has the canonical form *identifier* (NFC, lower case)."""
-        return self._one("user_by_identifier", shapes.USER.decode, identifier)
+        return await self._one("user_by_identifier", shapes.USER.decode, identifier)
 
-    def users(self, after: str | None = None, limit: int = 100) -> Answer[Sequence[User]]:
+    async def users(self, after: str | None = None, limit: int = 100) -> Sequence[User]:
         """Return up to *limit* users with an id greater than *after* (by code point), by id."""
         values: Values = (limit,) if after is None else (after, limit)
-        return self._all("users" if after is None else "users_after", shapes.USER.decode, *values)
+        return await self._all("users" if after is None else "users_after", shapes.USER.decode, *values)
 
-    def session(self, key: Digest) -> Answer[Session | None]:
+    async def session(self, key: Digest) -> Session | None:
         """Return the session whose cookie has this digest, `revoked_at` computed."""
-        return self._one("session", rows.session, key)
+        return await self._one("session", rows.session, key)
 
-    def sessions(self, user_id: str) -> Answer[Sequence[Session]]:
+    async def sessions(self, user_id: str) -> Sequence[Session]:
         """Return the user's sessions, newest first."""
-        return self._all("sessions", rows.session, user_id)
+        return await self._all("sessions", rows.session, user_id)
 
-    def counter(self, key: Digest) -> Answer[Counter | None]:
+    async def counter(self, key: Digest) -> Counter | None:
         """Return the counter, past its end or not."""
-        return self._one("counter", rows.counter, key)
+        return await self._one("counter", rows.counter, key)
 
     # --- writing ---
 

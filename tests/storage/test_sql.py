@@ -326,10 +326,10 @@ async def test_a_cancelled_commit_leaves_storage_usable(url, cancelled):
     for steps in range(40):
         grant, spend = a_grant(f"g{steps}"), Spend(key_of(f"{steps}"), NOW, KEEP)
         await cancelled(storage.commit([Put(grant), spend]), steps)
+        await storage.commit([Spend(key_of(f"{steps} again"), NOW, KEEP)])  # waits for the end of the one before
         written = await storage.grant(grant.grant_id), await storage.spent(spend.key)
 
         assert (written[0] is None) == (written[1] is None)
-        await storage.commit([Spend(key_of(f"{steps} again"), NOW, KEEP)])
     await storage.aclose()
     gc.collect()
 
