@@ -17,7 +17,7 @@ from .timing import microseconds, pin, take_turns
 
 EMPTY, SIGNED, ROTATED, REDEEMED = "empty Starlette", "client_credentials", "refresh rotation", "code exchange"
 FLASK_HAND, FLASK, SIGNATURE = "Flask, hand-written view", "Flask, ours", "raw ES256 signature"
-MOST_PER_SECOND = 7000
+MOST_PER_SECOND = 12_000
 """Codes a second that a server could redeem at best; so many are there for it."""
 
 
