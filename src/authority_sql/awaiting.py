@@ -43,6 +43,10 @@ class AiosqliteLink:
         """A file does not hang up."""
         return False
 
+    def unsent(self, error: BaseException) -> bool:
+        """Nothing is kept back."""
+        return False
+
     async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
         """Return the rows of a SELECT."""
         rows: Sequence[Sequence[Any]] = await self.driver.execute_fetchall(sql, values)
@@ -94,6 +98,10 @@ class PsycopgLink:
         """Whether the server has hung up."""
         return has_news(self.driver.fileno())
 
+    def unsent(self, error: BaseException) -> bool:
+        """Nothing is kept back."""
+        return False
+
     async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
         """Return the rows of a SELECT."""
         cursor = await self.driver.execute(sql, values)
@@ -144,6 +152,10 @@ class AsyncpgLink:
     def ended(self) -> bool:
         """Whether the server has hung up, which the event loop tells the driver."""
         return self.lost
+
+    def unsent(self, error: BaseException) -> bool:
+        """Whether a server's farewell had been read, but not the end after it: asyncpg then refuses to send."""
+        return type(error).__name__ == "InternalClientError" and "cannot switch to state" in str(error)
 
     async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
         """Return the rows of a SELECT."""

@@ -44,6 +44,10 @@ class BlockingLink:
         """Whether the server has hung up."""
         return has_news(self.driver.fileno())
 
+    def unsent(self, error: BaseException) -> bool:
+        """Nothing is kept back."""
+        return False
+
     async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
         """Return the rows of a SELECT."""
         cursor = self.driver.cursor()

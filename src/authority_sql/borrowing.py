@@ -37,12 +37,15 @@ class Borrowing:
 
     async def write(self, steps: Sequence[Step]) -> int:
         """Run *steps*, all or none; return how many rows they touched."""
-        alone = len(steps) == 1
         try:
-            link = await self._begun(alone)
+            return await self._written(steps)
         except Stale:
             await self._lender.stale()
-            link = await self._begun(alone)
+            return await self._written(steps)
+
+    async def _written(self, steps: Sequence[Step]) -> int:
+        alone = len(steps) == 1
+        link = await self._begun(alone)
         change = link.change_alone if alone else link.change
         touched = 0
         try:
@@ -54,7 +57,10 @@ class Borrowing:
             if not alone:
                 await link.commit()
         except BaseException as error:
+            unsent = alone and link.unsent(error)
             await self._lender.discard(link, True, error)
+            if unsent:
+                raise Stale("The database broke off.") from None
             raise
         await self._lender.release(link, True)
         return touched
@@ -84,7 +90,7 @@ class Borrowing:
 
     async def _give_up(self, link: Link, writing: bool, error: BaseException) -> None:
         """Give *link* back after an *error* before which nothing was done; raise `Stale` where the link was lost."""
-        stale = link.lost
+        stale = link.lost or link.unsent(error)
         await self._lender.discard(link, writing, error)
         if stale and isinstance(error, Exception):
             raise Stale("The database broke off.") from None

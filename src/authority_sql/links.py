@@ -41,6 +41,10 @@ class Link(Protocol):
         """Whether the server has hung up on an idle connection, as far as can be told without asking it."""
         ...
 
+    def unsent(self, error: BaseException) -> bool:
+        """Whether *error* says that the driver had heard of the end before it sent anything."""
+        ...
+
     async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
         """Return the rows of a SELECT, in one round trip."""
         ...
