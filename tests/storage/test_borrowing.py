@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from authority_core.kernel.sync import run
-from authority_sql.awaiting import AsyncpgLink
+from authority_sql.awaiting_links import AsyncpgLink
 from authority_sql.borrowing import Borrowing
 from authority_sql.plan import Step
 
