@@ -1,0 +1,65 @@
+"""A request that is cancelled half way leaves no transaction open, no half commit, and a storage that works."""
+
+from __future__ import annotations
+
+import asyncio
+
+import anyio
+import pytest
+
+from authority_core.kernel.changes import Change, Conflict, Put, Replace, Spend
+from authority_core.testing.contract.samples import KEEP, NOW, a_client, a_grant, key_of
+from authority_sql import AsyncSqlStorage
+from support.postgres import database
+
+
+async def cancelled_once(work, steps: int) -> None:
+    task = asyncio.ensure_future(work)
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def cancelled_for_good(work, steps: int) -> None:
+    """Cancel *work* as anyio and Starlette do: whatever it still waits for is cancelled too."""
+    async with anyio.create_task_group() as group:
+        group.start_soon(lambda: work)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        group.cancel_scope.cancel()
+
+
+def one_statement(name: str) -> list[Change]:
+    return [Spend(key_of(name), NOW, KEEP), Put(a_grant(name))]
+
+
+def a_transaction(name: str) -> list[Change]:
+    return [*one_statement(name), Replace(a_client(name))]
+
+
+@pytest.mark.parametrize("scheme", ["postgresql:", "postgresql+asyncpg:"])
+@pytest.mark.parametrize("changes", [one_statement, a_transaction])
+@pytest.mark.parametrize("cancelled", [cancelled_once, cancelled_for_good])
+def test_a_cancelled_commit_leaves_storage_usable(scheme, changes, cancelled):
+    """However far a commit had come: all of it is there, or none; what comes after it is answered rightly."""
+
+    async def play() -> None:
+        storage = AsyncSqlStorage.from_url(database().replace("postgresql:", scheme), pool_size=1)
+        for steps in range(30):
+            name = f"{scheme} {changes.__name__} {cancelled.__name__} {steps}"
+            await cancelled(storage.commit(changes(name)), steps)
+            try:  # waits for the end of the one before, if that still holds the key
+                await storage.commit([Spend(key_of(name), NOW, KEEP)])
+                done = False
+            except Conflict:
+                done = True
+
+            assert (await storage.grant(name) is not None) == done
+            if changes is a_transaction:
+                assert (await storage.client(name) is not None) == done
+            await cancelled(storage.grant(name), steps)
+            assert await storage.grant("nobody") is None
+        await storage.aclose()
+
+    asyncio.run(play())
