@@ -30,6 +30,8 @@ Function = Callable[..., Any]
 class Spy:
     """Storage that counts what is asked of another."""
 
+    tells_holders = True
+
     def __init__(self, storage: object) -> None:
         self.reads: Counter[str] = Counter()
         self.commits: list[Sequence[Change]] = []

@@ -23,7 +23,7 @@ from .kernel.routes import Route
 from .kernel.settings import Settings
 from .kernel.shell import Shell
 from .kernel.show import Screen
-from .kernel.sync import coat, is_async, misses
+from .kernel.sync import coat, is_async, misses, tells_holders
 from .kernel.vault import Vault
 from .landing import LandingEndpoint
 from .oauth.context import OAuth, by_claims
@@ -103,7 +103,9 @@ class Authority:
         self._pages = pages
         self.screen = Screen.from_settings(settings, self._renderer)
         self.keys = KeyRing(self.shell, Vault.from_settings(settings), self._slow, settings.signing_algorithms)
-        self.accounts = None if sign_in else Accounts(self.shell, self.passwords, self.screen, self.browsers)
+        self.accounts = None if sign_in else Accounts(
+            self.shell, self.passwords, self.screen, self.browsers, tells_holders(storage)
+        )
         people = sign_in or self.accounts
         source = claims or self.accounts
         if people is None or source is None:

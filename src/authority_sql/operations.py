@@ -41,6 +41,8 @@ R = TypeVar("R")
 class Operations:
     """Every method of `authority_core.kernel.ports.Storage` over a *connector* of either colour."""
 
+    tells_holders = True
+
     def __init__(self, statements: Statements, connector: Connector) -> None:
         self._statements = statements
         self._connector = connector

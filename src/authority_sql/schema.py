@@ -52,7 +52,12 @@ def metadata_for(prefix: str = "", schema: str | None = None) -> MetaData:
 
 
 def tables_for(prefix: str = "", schema: str | None = None) -> Tables:
-    """Return the tables of `metadata_for`, each by its name."""
+    """Return the tables of `metadata_for`, each by its name.
+
+    Raises `ValueError` for a `$` in either name: drivers write the places of values so.
+    """
+    if "$" in prefix + (schema or ""):
+        raise ValueError("a table prefix or schema must not contain $")
     metadata = MetaData(naming_convention=NAMING, schema=schema)
     found = {shape.table: _table(metadata, prefix, shape) for shape in _SHAPES}
     return Tables(metadata, found, *_marks(metadata, prefix), _identifiers(metadata, prefix))

@@ -27,6 +27,8 @@ class SqlStorage(BlockingStorage[Operations]):
     Run `authority migrate` (or `authority_sql.migrate`) first.
     """
 
+    tells_holders = True
+
     def __init__(self, engine: Engine, *, table_prefix: str = "", schema: str | None = None) -> None:
         self._start(engine, table_prefix, schema, keep=None)
 

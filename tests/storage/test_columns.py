@@ -9,6 +9,7 @@ from attrs import frozen
 
 from authority_sql.columns import reader, writer
 from authority_sql.kinds import FLAG, TEXT, TIME, WORDS, micros, optional
+from authority_sql.schema import tables_for
 
 KINDS = {"name": TEXT, "words": WORDS, "at": TIME, "until": optional(TIME), "flag": FLAG}
 AT = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=timezone.utc)
@@ -46,3 +47,12 @@ def test_a_record_is_read_whole_or_not_at_all():
         reader(Thing, KINDS, 0, ())
     with pytest.raises((ValueError, IndexError)):
         reader(Thing, KINDS, 0, ("computed",))(row[:-1], None)
+
+
+@pytest.mark.parametrize("where", [("app$1_", None), ("", "app$1")])
+def test_names_are_no_places_of_values(where):
+    """A `$` in a table prefix or a schema is refused; other names are taken."""
+    with pytest.raises(ValueError, match="must not contain"):
+        tables_for(*where)
+
+    assert tables_for("app_1_", "app_1").of["grants"].name == "app_1_grants"

@@ -33,6 +33,8 @@ class Accounts:
     passwords: Passwords
     screen: Screen
     browsers: Browsers = field(repr=False)
+    holders: bool = False
+    """Whether the holders that storage tells are the accounts it would return."""
 
     @property
     def sessions(self) -> Sessions:
@@ -56,8 +58,9 @@ class Accounts:
         return {name: value for name, value in known_claims(user).items() if name in wanted and value is not None}
 
     async def may_act(self, subject: str, holder: Holder | None, now: datetime) -> bool:
-        """Tell whether *subject* has an account that may act; it is read unless the *holder* is known."""
-        account = await self.shell.storage.user(subject) if holder is None else holder.account
+        """Tell whether *subject* has an account that may act; it is read unless a *holder* that counts was told."""
+        told = holder if self.holders else None
+        account = await self.shell.storage.user(subject) if told is None else told.account
         return account is not None and may_hold_session(account, now)
 
     def routes(self) -> tuple[Route, ...]:

@@ -27,6 +27,7 @@ class KnownClients:
     _storage: ClientReads
     _memory: timedelta
     _known: dict[str, tuple[Client, datetime, datetime]] = field(factory=dict, init=False)
+    _changes: int = field(default=0, init=False)
 
     def find(self, client_id: str, now: datetime) -> Awaitable[Client | None]:
         """Return the client called exactly *client_id* as it is *now*, or was a moment ago."""
@@ -36,8 +37,9 @@ class KnownClients:
         known = self._known.get(client_id)
         if known is not None and known[1] <= now < known[2]:
             return known[0]
+        before = self._changes
         client = await self._storage.client(client_id)
-        if client is not None:
+        if client is not None and before == self._changes:  # nothing was changed while it was on its way
             if len(self._known) >= MOST:
                 self._known.clear()
             self._known[client_id] = client, now, now + self._memory
@@ -45,8 +47,9 @@ class KnownClients:
 
     def forget(self, changes: Iterable[Change]) -> None:
         """Forget the clients that *changes* have written or taken away."""
-        if not self._known:
+        if not self._memory:
             return
         for change in changes:
             if isinstance(change, Replace | Remove) and isinstance(change.record, Client):
+                self._changes += 1
                 self._known.pop(change.record.client_id, None)

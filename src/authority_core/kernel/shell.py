@@ -73,8 +73,10 @@ class Shell:
         lines = self._trail.lines(decision.events, origin, moment)
         try:
             if decision.changes:
-                await self.storage.commit(in_order((*decision.changes, *lines)))
-                self.clients.forget(decision.changes)
+                try:
+                    await self.storage.commit(in_order((*decision.changes, *lines)))
+                finally:  # also when the answer was lost: it may have been written
+                    self.clients.forget(decision.changes)
             elif lines:
                 await self.storage.commit(lines)
         except Conflict:
@@ -89,7 +91,8 @@ class Shell:
             await self.storage.commit(in_order(changes))
         except Conflict:
             return False
-        self.clients.forget(changes)
+        finally:
+            self.clients.forget(changes)
         return True
 
     async def report(self, origin: Origin, *events: Event) -> None:

@@ -113,6 +113,20 @@ def coat(storage: object) -> Storage:
     return cast(Storage, _Coat(storage))
 
 
+def tells_holders(storage: object) -> bool:
+    """Tell whether the holders that *storage* tells are the accounts that its own `user` would return.
+
+    Its class says so by `tells_holders = True`. A subclass with a `user` of its own, or a wrapper around another
+    storage, may judge people by other lights: it is asked for the account unless it says so itself.
+    """
+    line = type(storage).__mro__
+    says = next((at for at, kind in enumerate(line) if "tells_holders" in vars(kind)), None)
+    user = next((at for at, kind in enumerate(line) if "user" in vars(kind)), None)
+    if says is None or vars(line[says])["tells_holders"] is not True:
+        return False
+    return user is None or (says <= user and "user" not in getattr(storage, "__dict__", {}))
+
+
 def forgetful(storage: object) -> Forgets | None:
     """Return *storage*, which wears its coat, as one that can be told to forget; `None` when it has no `cleanup`."""
     return cast(Forgets, storage) if callable(getattr(storage, "cleanup", None)) else None

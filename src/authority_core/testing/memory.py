@@ -48,6 +48,7 @@ class MemoryStorage:
 
     never_blocks = True
     """Safe to call on an event loop."""
+    tells_holders = True
 
     def __init__(self) -> None:
         self._lock = threading.RLock()

@@ -6,7 +6,7 @@ import pytest
 
 from authority_core.kernel import known_clients
 from authority_core.kernel.changes import Replace
-from authority_core.kernel.sync import run
+from authority_core.kernel.sync import coat, run
 from support.relying_party import RelyingParty
 from support.server import make_client, make_server
 
@@ -119,3 +119,24 @@ def test_the_memory_has_limits(seconds):
     """No more than an hour."""
     with pytest.raises(Exception, match="client_cache_ttl"):
         make_server(client_cache_ttl=seconds)
+
+
+def test_a_client_changed_while_it_was_read_is_not_remembered():
+    """What came from storage before the change is used once, and read again."""
+    server, storage, _ = remembering(3600)
+    known, now = server.authority.shell.clients, server.clock().now
+    reading = storage.client
+
+    def changed_meanwhile(client_id: str) -> object:
+        found = reading(client_id)
+        storage.client = reading
+        known.forget([Replace(make_client(client_id))])
+        return found
+
+    storage.client = changed_meanwhile
+    server.authority.shell.storage.client = coat(storage).client
+    run(known.find("service", now))
+    read = storage.reads
+    run(known.find("service", now))
+
+    assert storage.reads > read

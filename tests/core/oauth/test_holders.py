@@ -8,6 +8,8 @@ import pytest
 from attrs import evolve
 
 from authority_core.kernel.changes import Remove
+from authority_core.kernel.records import User
+from authority_core.testing.memory import MemoryStorage
 from authority_core.testing.moments import START
 from support.relying_party import RelyingParty, json_of
 from support.server import make_server
@@ -15,6 +17,8 @@ from support.server import make_server
 
 class Reading:
     """Storage that notes what is read; with *silent* it does not look for the holder of a grant."""
+
+    tells_holders = True
 
     def __init__(self, inner: object, silent: bool) -> None:
         self.inner, self.silent, self.read = inner, silent, []
@@ -120,3 +124,47 @@ def test_a_caller_is_read_once(caller, clients):
     storage.read.clear()
     assert party.revoke(tokens["refresh_token"]).status == 200
     assert storage.read.count("client") == 1
+
+
+class Judging:
+    """A wrapper that judges people itself, and says nothing of holders."""
+
+    def __init__(self, inner: object) -> None:
+        self.inner, self.banned = inner, set()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    def user(self, user_id: str) -> object:
+        found = self.inner.user(user_id)  # type: ignore[attr-defined]  # storage
+        return None if user_id in self.banned else found
+
+
+class JudgingMemory(MemoryStorage):
+    """A subclass with a `user` of its own."""
+
+    banned: set[str] = frozenset()  # type: ignore[assignment]  # replaced below
+
+    def user(self, user_id: str) -> User | None:
+        return None if user_id in self.banned else super().user(user_id)
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_storage_that_judges_people_itself_is_obeyed(wrapped):
+    """Whom its own `user` denies gets no tokens, whatever the storage within or below it tells; others do."""
+    kept: list[object] = []
+
+    def wrap(inner: MemoryStorage) -> object:
+        kept.append(Judging(inner) if wrapped else JudgingMemory())
+        if not wrapped:
+            kept[0].__dict__.update(vars(inner))
+        return kept[0]
+
+    server = make_server(wrapped=wrap)
+    party = RelyingParty(server)
+    tokens, code, other = party.tokens(), party.code(), party.code(who="bob")
+    kept[0].banned = {"u1"}  # type: ignore[attr-defined]  # either of the two
+
+    assert party.redeem(code).status == 400
+    assert party.refresh(tokens["refresh_token"]).status == 400
+    assert party.redeem(other).status == 200
