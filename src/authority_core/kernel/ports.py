@@ -66,7 +66,8 @@ class GrantReads(Protocol):
     async def code(self, key: Digest) -> Stored[AuthorizationCode] | None:
         """Return the code, its spent mark, and as *grant* the code's own grant with `revoked_at` computed.
 
-        Storage of ours adds the *holder*, which saves a read; so may any whose class says `tells_holders = True`.
+        Storage in memory and on SQL adds the *holder*, which saves a read; so may any whose class says
+        `tells_holders = True`.
         """
         ...
 
