@@ -396,7 +396,10 @@ def test_a291_hooks_that_answer_nonsense(door, answer):
     assert party.redeem(code).status == 200
 
 
-@pytest.mark.parametrize("answer", [None, 1, b"x.y.z", [], 'a","scope":"admin', "a\\", RuntimeError("away")])
+NO_JWS = [None, 1, b"x.y.z", [], "", "nonsense", 'a.","scope":"admin.c', "a.b\\.c", "a.b.c\n", "a.b.ç"]
+
+
+@pytest.mark.parametrize("answer", [*NO_JWS, RuntimeError("away")])
 def test_a291_signers_that_answer_nonsense(door, answer):
     """A signer must answer with a compact JWS; anything else, or an exception, issues nothing and spends no code."""
     world = door()

@@ -30,6 +30,10 @@ async def cancelled_for_good(work, steps: int) -> None:
         group.cancel_scope.cancel()
 
 
+STEPS = [*range(20), *(2**power for power in range(5, 14))]
+"""Turns of the event loop before a commit is cancelled: from none to more than any commit takes."""
+
+
 def one_statement(name: str) -> list[Change]:
     return [Spend(key_of(name), NOW, KEEP), Put(a_grant(name))]
 
@@ -45,8 +49,9 @@ def test_a_cancelled_commit_leaves_storage_usable(scheme, changes, cancelled):
     """However far a commit had come: all of it is there, or none; what comes after it is answered rightly."""
 
     async def play() -> None:
+        outcomes = set()
         storage = AsyncSqlStorage.from_url(database().replace("postgresql:", scheme), pool_size=1)
-        for steps in range(30):
+        for steps in STEPS:
             name = f"{scheme} {changes.__name__} {cancelled.__name__} {steps}"
             await cancelled(storage.commit(changes(name)), steps)
             try:  # waits for the end of the one before, if that still holds the key
@@ -54,12 +59,14 @@ def test_a_cancelled_commit_leaves_storage_usable(scheme, changes, cancelled):
                 done = False
             except Conflict:
                 done = True
+            outcomes.add(done)
 
             assert (await storage.grant(name) is not None) == done
             if changes is a_transaction:
                 assert (await storage.client(name) is not None) == done
             await cancelled(storage.grant(name), steps)
             assert await storage.grant("nobody") is None
+        assert outcomes == {True, False}  # cancelled before and after the last word
         await storage.aclose()
 
     asyncio.run(play())

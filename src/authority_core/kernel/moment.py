@@ -28,8 +28,9 @@ class Moment:
 
     *now* is aware and in UTC. *entropy* is 64 random bytes; each label draws an independent secret from them,
     so a decision may draw as many as it likes and stays a function. BLAKE2b over entropy and label is pseudo-random,
-    for it cannot be extended as SHA-256 can (RFC 7693), at a quarter of the price of HMAC. The last 16 bytes name the
-    moment in public; 48 that nobody is ever told remain.
+    for it cannot be extended as SHA-256 can, at a quarter of the price of HMAC. How much is drawn is hashed too
+    (RFC 7693 §2.5), so the identifier of a label tells nothing of its token. The last 16 bytes name the moment in
+    public; 48 that nobody is ever told remain.
     """
 
     now: datetime
@@ -37,7 +38,7 @@ class Moment:
 
     def token(self, label: str) -> str:
         """Return 256 secret bits as 43 characters of base64url, always the same for the same *label*."""
-        return base64url(blake2b(self.entropy + label.encode(), digest_size=32).digest())
+        return base64url(self.salt(label))
 
     def identifier(self, label: str) -> str:
         """Return a public, unguessable identifier of 128 bits (22 characters)."""
@@ -49,7 +50,7 @@ class Moment:
         return base64url(drawn[:32]), base64url(drawn[32:])
 
     def salt(self, label: str) -> bytes:
-        """Return 32 random bytes."""
+        """Return 32 random bytes: those that `token` spells for the same *label*."""
         return blake2b(self.entropy + label.encode(), digest_size=32).digest()
 
     @property

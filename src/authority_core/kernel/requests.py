@@ -186,5 +186,5 @@ LONGEST_AGENT = 512
 
 def user_agent(request: HttpRequest) -> str | None:
     """Return what the browser calls itself, cut short, and without NUL, which not every database can hold."""
-    agent = request.headers.get("user-agent")
-    return agent[: 2 * LONGEST_AGENT].replace("\x00", "")[:LONGEST_AGENT] or None if agent else None
+    agent = request.headers.get("user-agent") or ""
+    return agent[: 2 * LONGEST_AGENT].replace("\x00", "")[:LONGEST_AGENT] or None

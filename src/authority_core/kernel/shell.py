@@ -1,8 +1,8 @@
 """The shell: look, decide, seal, commit, tell. The only code that writes.
 
-Every endpoint draws a moment, looks and decides at it, seals the answer before anything is written (a failing signer
-burns no code), and commits all changes with their lines of the audit trail at once. On `Conflict` it looks again: three
-times at most, but for records that people crowd upon.
+Whoever writes does it here: draws a moment, looks and decides at it, seals the answer before anything is written (a
+failing signer burns no code), and commits all changes with their lines of the audit trail at once. On `Conflict` it
+looks again: three times at most, but for records that people crowd upon.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Two colours from one core: how synchronous storage is lifted and a coroutine finished without an event loop.
 
-Imported by adapters, composition and tests only.
+Imported by adapters, composition, storages and tests.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OPTIONAL = tuple(name for name in vars(Forgets) if not name.startswith("_"))
 
 _OAUTH_METHODS = tuple(name for name in METHODS if hasattr(OAuthStorage, name))
 _PLAIN = frozenset(name for name in METHODS if getattr(Storage, name).__code__.co_argcount == 2)
-"""Methods of one argument: what every request calls, at a lower price than any arguments have."""
+"""Methods of one argument, which most requests call alone: a wrapper of just that is cheaper than one of any."""
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -117,7 +117,7 @@ def tells_holders(storage: object) -> bool:
     """Tell whether the holders that *storage* tells are the accounts that its own `user` would return.
 
     Its class says so by `tells_holders = True`. A subclass with a `user` of its own, or a wrapper around another
-    storage, may judge people by other lights: it is asked for the account unless it says so itself.
+    storage, may judge people by rules of its own: it is asked for the account unless it says so itself.
     """
     line = type(storage).__mro__
     says = next((at for at, kind in enumerate(line) if "tells_holders" in vars(kind)), None)

@@ -19,7 +19,8 @@ else:
         """Make a class that is `attrs.frozen` to type checkers, and merely never changed at run time.
 
         For values that live for one request and are made on the hot path: enforcing what the checkers have proved
-        would double the price of making one. Records stay frozen, but for the audit's: each request makes one.
+        would double the price of making one. So are the records that a token request makes: grants, codes, tokens,
+        marks and lines of the audit trail. Clients, accounts, sessions, consents, keys and interactions stay frozen.
         """
         if options.get("eq", True):
             options["unsafe_hash"] = True

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from authority_core.kernel import known_clients
-from authority_core.kernel.changes import Replace
+from authority_core.kernel.changes import Decision, Replace, StorageUnavailable
+from authority_core.kernel.ports import Origin
+from authority_core.kernel.problems import ConfigurationError
 from authority_core.kernel.sync import coat, run
 from support.relying_party import RelyingParty
 from support.server import make_client, make_server
@@ -76,9 +79,10 @@ def test_a_clock_that_goes_back_is_no_reason_to_remember_longer():
     assert storage.reads == 2
 
 
-def test_what_this_process_changes_it_sees_at_once():
-    """A new secret works and a client taken away is refused, with memory or without."""
-    server, _, party = remembering(3600)
+@pytest.mark.parametrize("seconds", [0, 3600])
+def test_what_this_process_changes_it_sees_at_once(seconds):
+    """A client taken away is refused, with memory or without."""
+    server, _, party = remembering(seconds)
     clients = server.authority.clients
 
     assert party.credentials(scope="read").status == 200
@@ -116,8 +120,8 @@ def test_the_memory_is_bounded(monkeypatch):
 
 @pytest.mark.parametrize("seconds", [-1, 3601])
 def test_the_memory_has_limits(seconds):
-    """No more than an hour."""
-    with pytest.raises(Exception, match="client_cache_ttl"):
+    """From none to an hour."""
+    with pytest.raises(ConfigurationError, match="client_cache_ttl"):
         make_server(client_cache_ttl=seconds)
 
 
@@ -139,4 +143,34 @@ def test_a_client_changed_while_it_was_read_is_not_remembered():
     read = storage.reads
     run(known.find("service", now))
 
-    assert storage.reads > read
+    assert storage.reads == read + 1
+
+
+@pytest.mark.parametrize("through", ["a decision", "a bare write"])
+def test_a_change_whose_answer_was_lost_is_forgotten_too(through):
+    """It may have been written: the client is read again."""
+    server, storage, party = remembering(3600)
+    shell = server.authority.shell
+    assert party.credentials(scope="read").status == 200
+    change = Replace(evolve(server.storage.client("service"), active=False))
+
+    def lost(changes: object) -> None:
+        storage.inner.commit(changes)  # type: ignore[attr-defined]  # passed through
+        raise StorageUnavailable("the answer was lost")
+
+    async def decided(moment: object) -> Decision[None]:
+        return Decision(None, (change,))
+
+    storage.commit, shell.storage.commit = lost, coat_of(lost)
+    with pytest.raises(StorageUnavailable):
+        run(shell.act(Origin(), decided) if through == "a decision" else shell.write(change))
+    storage.commit, shell.storage.commit = storage.inner.commit, coat_of(storage.inner.commit)
+
+    assert party.credentials(scope="read").status == 401
+
+
+def coat_of(commit: object):
+    async def coated(changes: object) -> None:
+        commit(changes)  # type: ignore[operator]  # a commit
+
+    return coated

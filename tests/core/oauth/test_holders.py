@@ -49,6 +49,7 @@ def world(silent: bool):
 STATES = {
     "inactive": {"active": False},
     "locked": {"locked_at": START},
+    "must change the password": {"password_must_change": True},
     "locked for a while": {"locked_at": START, "unlock_at": START + timedelta(minutes=5)},
 }
 
@@ -69,7 +70,7 @@ def test_who_may_not_act_gets_no_tokens(how, silent):
     assert party.refresh(tokens["refresh_token"]).status == 400
 
     if how != "gone":
-        server.change_user("u1", active=True, locked_at=None, unlock_at=None)
+        server.change_user("u1", active=True, locked_at=None, unlock_at=None, password_must_change=False)
         assert party.redeem(code).status == 200
         assert party.refresh(tokens["refresh_token"]).status == 200
 

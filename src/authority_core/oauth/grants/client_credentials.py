@@ -50,7 +50,7 @@ class ClientCredentials:
         """Decide."""
         client = request.client
         # RFC 6749 §4.4: only confidential clients.
-        if client.token_endpoint_auth_method == "none":
+        if not client.confidential:
             return Decision(refuse("unauthorized_client", "This grant is for confidential clients."))
         allowed = client.scopes - USER_SCOPES
         scope = request.scope

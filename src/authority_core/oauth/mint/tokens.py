@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 from attrs import field
 
 from ...kernel.encoding import quoted
@@ -12,6 +14,8 @@ from ...kernel.values import join_words, transient
 from .access import MintedAccess
 from .id_token import at_hash
 from .unsigned import Unsigned
+
+_ALPHABET = string.ascii_letters.encode() + string.digits.encode() + b"-_"
 
 
 @transient
@@ -26,7 +30,7 @@ class Tokens:
 
 
 async def seal(tokens: Tokens, signer: Signer) -> HttpResponse:
-    """Sign what is unsigned and return the answer. Raises `TypeError` when a host's signer signs nothing."""
+    """Sign what is unsigned and return the answer. Raises `TypeError` when a signer's answer is no compact JWS."""
     minted = tokens.access
     access = minted.token
     if isinstance(access, Unsigned):
@@ -48,7 +52,7 @@ async def seal(tokens: Tokens, signer: Signer) -> HttpResponse:
 
 
 def _jws(token: object) -> str:
-    """Return the JSON text of a compact JWS: letters, digits and `-_.` (RFC 7515 §7.1), of which none is escaped."""
-    if not isinstance(token, str) or '"' in token or "\\" in token:
+    """Return the JSON text of a compact JWS: letters, digits and `-_`, two dots (RFC 7515 §7.1); none is escaped."""
+    if not isinstance(token, str) or not token.isascii() or token.encode().translate(None, _ALPHABET) != b"..":
         raise TypeError("the signer answered with no compact JWS")
     return f'"{token}"'
