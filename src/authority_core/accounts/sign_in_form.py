@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from ..kernel.browser import FIELD, Browsers, begun_by, transaction_key
-from ..kernel.identity import LONGEST
+from ..kernel.identity import LONGEST, client_card
 from ..kernel.pages import ClientCard, SignInPage
 from ..kernel.records import Interaction
 from ..kernel.requests import HttpRequest
@@ -46,16 +46,7 @@ class SignInForm:
     async def client(self, waiting: Waiting | None) -> ClientCard | None:
         """Return how the client of *waiting* introduces itself."""
         client = await self.shell.storage.client(waiting.request.client_id) if waiting else None
-        if client is None:
-            return None
-        return ClientCard(
-            client_id=client.client_id,
-            name=client.name,
-            client_uri=client.client_uri,
-            logo_uri=client.logo_uri,
-            policy_uri=client.policy_uri,
-            tos_uri=client.tos_uri,
-        )
+        return client_card(client) if client else None
 
     def onward(self, waiting: Waiting | None) -> str:
         """Return where a browser goes that has just signed in."""

@@ -1,12 +1,13 @@
-"""What an account is called: one canonical form of user names and e-mail addresses."""
+"""What an account is called, in one canonical form, and how people and clients are shown."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from urllib.parse import urlsplit
 
-from .pages import Person
-from .records import User
+from .pages import ClientCard, Person
+from .records import Client, User
 
 LONGEST = 320
 _USERNAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -33,3 +34,16 @@ def person(user: User) -> Person:
     name = user.claims.get("name")
     shown = name if isinstance(name, str) and name else user.username or user.email or user.user_id
     return Person(display_name=shown, username=user.username, email=user.email)
+
+
+def client_card(client: Client, redirect_uri: str | None = None) -> ClientCard:
+    """Return how *client* introduces itself."""
+    return ClientCard(
+        client_id=client.client_id,
+        name=client.name,
+        client_uri=client.client_uri,
+        logo_uri=client.logo_uri,
+        policy_uri=client.policy_uri,
+        tos_uri=client.tos_uri,
+        redirect_host=urlsplit(redirect_uri).netloc or None if redirect_uri else None,
+    )

@@ -7,7 +7,6 @@ shown. Without our own CSRF token nothing happens, and a GET approves nothing.
 from __future__ import annotations
 
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from attrs import evolve, frozen
 
@@ -15,11 +14,12 @@ from ...kernel.browser import FIELD, csrf_failed
 from ...kernel.changes import Change, Decision, Replace, Spend
 from ...kernel.encoding import digest
 from ...kernel.events import AuthorizationDenied, AuthorizationGranted
+from ...kernel.identity import client_card
 from ...kernel.moment import Moment
-from ...kernel.pages import ClientCard, ConsentPage, ScopeLine
+from ...kernel.pages import ConsentPage, ScopeLine
 from ...kernel.ports import Authentication
 from ...kernel.problems import Problem, Refusal, refuse
-from ...kernel.records import Client, Consent
+from ...kernel.records import Consent
 from ...kernel.requests import HttpRequest, parse_body, parse_query
 from ...kernel.responses import HttpResponse, redirect
 from ...kernel.settings import Settings
@@ -158,19 +158,6 @@ def merged(
 def session_of(authentication: Authentication) -> str:
     """Return the text that stands for who is signed in, to bind forms to."""
     return authentication.session_id or authentication.subject
-
-
-def client_card(client: Client, redirect_uri: str | None = None) -> ClientCard:
-    """Return how *client* introduces itself."""
-    return ClientCard(
-        client_id=client.client_id,
-        name=client.name,
-        client_uri=client.client_uri,
-        logo_uri=client.logo_uri,
-        policy_uri=client.policy_uri,
-        tos_uri=client.tos_uri,
-        redirect_host=urlsplit(redirect_uri).netloc or None if redirect_uri else None,
-    )
 
 
 def scope_lines(scope: frozenset[str], new: frozenset[str], settings: Settings) -> tuple[ScopeLine, ...]:
