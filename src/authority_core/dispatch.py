@@ -72,9 +72,11 @@ class Dispatch:
         return self._screen.error(request, refuse("not_found", "There is nothing here."))
 
     def _failed(self, request: HttpRequest, route: Route, error: Exception) -> HttpResponse:
-        if isinstance(error, Problem):
-            return self._refusal(request, route, error.refusal, error.headers)
         about = {"request_id": request.request_id, "route": route.path}
+        if isinstance(error, Problem):
+            if route.page and error.refusal.reason is not None:  # where no person looks, an event tells the reason
+                logger.info("request %s, %s: %s", request.request_id, route.path, error.refusal.reason, extra=about)
+            return self._refusal(request, route, error.refusal, error.headers)
         if isinstance(error, StorageUnavailable | Busy):
             # One line and the cause; our own frames say nothing here.
             logger.error("%s: %s", type(error).__name__, error, exc_info=error.__cause__, extra=about)

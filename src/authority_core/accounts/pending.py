@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
-from ..kernel.browser import begun_by
+from ..kernel.browser import Over, under_way
 from ..kernel.changes import Change, Put, Spend
 from ..kernel.encoding import Digest, digest
 from ..kernel.moment import Moment
@@ -63,8 +63,8 @@ def begin(user: User, browser: Digest, client_id: str, moment: Moment, *, rememb
 
 async def find(reads: Storage, ticket: str, browser: Digest | None, now: datetime) -> Pending | None:
     """Return the pending sign-in that *browser* holds the *ticket* of, while its user may still go on with it."""
-    record = begun_by(await reads.interaction(digest(KIND, ticket)), browser, now)
-    if record is None:
+    record = under_way(await reads.interaction(digest(KIND, ticket)), browser, now)
+    if isinstance(record, Over):
         return None
     known = dict(record.parameters)
     user = await reads.user(known["user_id"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from ..kernel.browser import FIELD, Browsers, begun_by, transaction_key
+from ..kernel.browser import FIELD, Browsers, Over, transaction_key, under_way
 from ..kernel.identity import LONGEST, client_card
 from ..kernel.pages import ClientCard, SignInPage
 from ..kernel.records import Interaction
@@ -40,8 +40,8 @@ class SignInForm:
         if transaction is None or browser is None:
             return None
         stored = await self.shell.storage.interaction(transaction_key(transaction))
-        found = begun_by(stored, browser, self.shell.moment().now)
-        return Waiting(transaction, found) if found else None
+        found = under_way(stored, browser, self.shell.moment().now)
+        return None if isinstance(found, Over) else Waiting(transaction, found)
 
     async def client(self, waiting: Waiting | None) -> ClientCard | None:
         """Return how the client of *waiting* introduces itself."""

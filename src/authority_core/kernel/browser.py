@@ -7,6 +7,7 @@ for every page, so it dies with either.
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
@@ -31,11 +32,27 @@ def transaction_key(transaction: str) -> Digest:
     return digest(INTERACTION, transaction)
 
 
-def begun_by(stored: Stored[Interaction] | None, browser: Digest | None, now: datetime) -> Interaction | None:
-    """Return what was *stored*, while it can go on and if *browser* began it."""
-    if stored is None or stored.spent is not None or expired(stored.record.expires_at, now):
-        return None
-    return stored.record if browser is not None and equal(stored.record.browser, browser) else None
+class Over(Enum):
+    """Why what a browser asks to go on with cannot go on; the value is for the log."""
+
+    NO_COOKIE = "the browser sent no cookie of ours: blocked, deleted, or another browser"
+    UNKNOWN = "nothing of that name is stored: mistyped, made up, or long forgotten"
+    ELSEWHERE = "it began in another browser"
+    USED = "it was used already"
+    EXPIRED = "it has expired"
+
+
+def under_way(stored: Stored[Interaction] | None, browser: Digest | None, now: datetime) -> Interaction | Over:
+    """Return what was *stored*, while it can go on and if *browser* began it; otherwise why it is over."""
+    if browser is None:
+        return Over.NO_COOKIE
+    if stored is None:
+        return Over.UNKNOWN
+    if not equal(stored.record.browser, browser):
+        return Over.ELSEWHERE
+    if stored.spent is not None:
+        return Over.USED
+    return Over.EXPIRED if expired(stored.record.expires_at, now) else stored.record
 
 
 @frozen(eq=False)

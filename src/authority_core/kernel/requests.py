@@ -160,7 +160,8 @@ def parse_body(request: HttpRequest) -> Form:
         return parse_form(request.body)
     kind, _, parameters = content_type.partition(";")
     if kind.strip().lower() != FORM_TYPE:
-        raise Problem("invalid_request", "The body must be application/x-www-form-urlencoded.", reason=kind[:60])
+        reason = f"sent as {kind[:60]!r}"
+        raise Problem("invalid_request", "The body must be application/x-www-form-urlencoded.", reason=reason)
     if parameters and parameters.strip().lower().replace('"', "") not in ("", "charset=utf-8"):
         raise Problem("invalid_request", "The body must be application/x-www-form-urlencoded in UTF-8.")
     return parse_form(request.body)

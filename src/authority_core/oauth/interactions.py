@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ..kernel.browser import INTERACTION, begun_by, transaction_key
+from ..kernel.browser import INTERACTION, Over, transaction_key, under_way
 from ..kernel.changes import Put
 from ..kernel.encoding import Digest
 from ..kernel.moment import Moment
@@ -15,6 +15,17 @@ from ..kernel.requests import Form
 from ..kernel.settings import Settings
 
 _KEPT = timedelta(hours=1)
+
+_NOT_HERE = "This sign-in did not begin in this browser, or the server no longer knows it."
+_TOLD = {
+    Over.NO_COOKIE: "This browser sent no cookie: the sign-in began in another one, or cookies are blocked here.",
+    # Both in the same words: whoever has only the address of somebody else's sign-in learns nothing about it.
+    Over.UNKNOWN: _NOT_HERE,
+    Over.ELSEWHERE: _NOT_HERE,
+    Over.USED: "This sign-in was already completed.",
+    Over.EXPIRED: "This sign-in took too long and has expired.",
+}
+"""What the person is told; the page says what to do."""
 
 
 def begin(
@@ -39,13 +50,7 @@ async def find(
     reads: InteractionReads, transaction: str, browser: Digest | None, moment: Moment
 ) -> Interaction:
     """Return the interaction that *browser* began; raises `Problem`, for a page."""
-    found = begun_by(await reads.interaction(transaction_key(transaction)), browser, moment.now)
-    if found is None:
-        raise ended()
+    found = under_way(await reads.interaction(transaction_key(transaction)), browser, moment.now)
+    if isinstance(found, Over):
+        raise Problem("invalid_request", _TOLD[found], reason=f"the transaction cannot go on: {found.value}")
     return found
-
-
-def ended() -> Problem:
-    """Return the refusal of a transaction that cannot go on."""
-    reason = "unknown, used, expired or another browser's transaction"
-    return Problem("invalid_request", "This sign-in has expired or was already completed.", reason=reason)
