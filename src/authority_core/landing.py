@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from .accounts.paths import PROFILE, SIGN_IN
 from .kernel.pages import Endpoint, LandingPage
 from .kernel.ports import SignIn
 from .kernel.requests import HttpRequest
@@ -39,8 +40,8 @@ class LandingEndpoint:
             endpoints=tuple(
                 Endpoint(title=title, method=method, url=issuer + path) for title, method, path in _ENDPOINTS
             ),
-            sign_in_url=f"{issuer}/signin" if self.accounts and authentication is None else None,
-            account_url=f"{issuer}/profile" if self.accounts and authentication is not None else None,
+            sign_in_url=issuer + SIGN_IN if self.accounts and authentication is None else None,
+            account_url=issuer + PROFILE if self.accounts and authentication is not None else None,
             person=authentication.person if authentication else None,
             docs_url=self.screen.settings.docs_url,
         )

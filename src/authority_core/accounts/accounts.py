@@ -16,6 +16,7 @@ from ..kernel.requests import HttpRequest
 from ..kernel.routes import Route
 from ..kernel.shell import Shell
 from ..kernel.show import Screen
+from . import paths
 from .attempts import Attempts
 from .password_change import PasswordChangeEndpoint
 from .profile import ProfileEndpoint
@@ -48,7 +49,7 @@ class Accounts:
 
     def address(self, transaction: str) -> str:
         """Return the address of the sign-in page for *transaction*."""
-        return f"{self.shell.settings.issuer}/signin?transaction={transaction}"
+        return f"{self.shell.settings.issuer}{paths.SIGN_IN}?transaction={transaction}"
 
     async def claims(self, subject: str, wanted: frozenset[str]) -> Mapping[str, object] | None:
         """Return the *wanted* claims of *subject*, or `None` when the account is gone or may not act."""
@@ -68,12 +69,13 @@ class Accounts:
         form = SignInForm(self.shell, self.screen, self.browsers)
         sign_in = SignInEndpoint(self.sessions, Attempts.of(self.shell), self.passwords, self.browsers, form)
         change = PasswordChangeEndpoint(self.sessions, self.passwords, self.screen, self.browsers, form)
+        sign_out = SignOutEndpoint(self.sessions, self.screen, self.browsers)
         return (
-            Route("/signin", ("GET", "POST"), sign_in, page=True),
-            Route("/password/change", ("GET", "POST"), change, page=True),
-            Route("/signout", ("GET", "POST"), SignOutEndpoint(self.sessions, self.screen, self.browsers), page=True),
-            Route("/signed-out", ("GET",), SignedOutEndpoint(self.screen), page=True),
-            Route("/profile", ("GET",), ProfileEndpoint(self.sessions, self.screen), page=True),
+            Route(paths.SIGN_IN, ("GET", "POST"), sign_in, page=True),
+            Route(paths.PASSWORD_CHANGE, ("GET", "POST"), change, page=True),
+            Route(paths.SIGN_OUT, ("GET", "POST"), sign_out, page=True),
+            Route(paths.SIGNED_OUT, ("GET",), SignedOutEndpoint(self.screen), page=True),
+            Route(paths.PROFILE, ("GET",), ProfileEndpoint(self.sessions, self.screen), page=True),
         )
 
 

@@ -23,11 +23,11 @@ from ..kernel.show import Screen
 from ..kernel.users import with_password
 from ..kernel.values import Secret
 from . import pending
+from .paths import PASSWORD_CHANGE
 from .pending import Pending
 from .sessions import Sessions
 from .sign_in_form import SignInForm, Waiting
 
-PATH = "/password/change"
 OVER = (
     "Choosing a new password works once, for ten minutes after signing in, and in the same browser. "
     "Please sign in again."
@@ -124,7 +124,7 @@ class PasswordChangeEndpoint:
         if waiting is not None:
             hidden.append(("transaction", waiting.transaction))
         page = PasswordChangePage(
-            action=self.sessions.shell.settings.issuer + PATH,
+            action=self.sessions.shell.settings.issuer + PASSWORD_CHANGE,
             hidden=tuple(hidden),
             person=person(found.user),
             client=await self.form.client(waiting),

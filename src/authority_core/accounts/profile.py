@@ -12,6 +12,7 @@ from ..kernel.records import Consent
 from ..kernel.requests import HttpRequest
 from ..kernel.responses import HttpResponse, redirect
 from ..kernel.show import Screen
+from .paths import SIGN_IN, SIGN_OUT
 from .sessions import Sessions
 
 
@@ -27,7 +28,7 @@ class ProfileEndpoint:
         issuer = self.sessions.shell.settings.issuer
         found = await self.sessions.current(request)
         if found is None:
-            return redirect(f"{issuer}/signin", after_post=False)
+            return redirect(issuer + SIGN_IN, after_post=False)
         session, user = found
         consents = await self.sessions.shell.storage.consents(user.user_id)
         connected = [await self._connected(consent) for consent in consents if consent.revoked_at is None]
@@ -36,7 +37,7 @@ class ProfileEndpoint:
             email_verified=user.email_verified,
             signed_in_since=session.auth_time.strftime("%Y-%m-%dT%H:%M:%SZ"),
             connected=tuple(one for one in connected if one is not None),
-            sign_out_url=f"{issuer}/signout",
+            sign_out_url=issuer + SIGN_OUT,
         )
         return self.screen.show(request, page)
 

@@ -20,7 +20,7 @@ from ..kernel.responses import Headers, HttpResponse, redirect
 from ..kernel.shell import CROWD, origin_of
 from . import pending
 from .attempts import Attempts, Locked
-from .password_change import PATH as CHANGE_PATH
+from .paths import PASSWORD_CHANGE
 from .sessions import Sessions, may_sign_in
 from .sign_in_form import SignInForm, Waiting
 
@@ -112,7 +112,7 @@ class SignInEndpoint:
         client_id = waiting.request.client_id if waiting else ""
         ticket, put = pending.begin(user, proved.browser, client_id, moment, remember=proved.remember)
         query = {"ticket": ticket, **({"transaction": waiting.transaction} if waiting else {})}
-        address = f"{self.sessions.shell.settings.issuer}{CHANGE_PATH}?{urlencode(query)}"
+        address = f"{self.sessions.shell.settings.issuer}{PASSWORD_CHANGE}?{urlencode(query)}"
         event = PasswordChangeAsked(subject=user.user_id, client_id=client_id or None)
         return Decision(redirect(address, after_post=True), (put, forgiven), (event,))
 

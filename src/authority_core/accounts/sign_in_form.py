@@ -12,10 +12,7 @@ from ..kernel.requests import HttpRequest
 from ..kernel.responses import Headers, HttpResponse
 from ..kernel.shell import Shell
 from ..kernel.show import Screen
-
-PATH = "/signin"
-HOME = "/profile"
-"""Where to go when nothing waits."""
+from .paths import PROFILE, SIGN_IN
 
 
 @frozen
@@ -51,7 +48,7 @@ class SignInForm:
     def onward(self, waiting: Waiting | None) -> str:
         """Return where a browser goes that has just signed in."""
         issuer = self.shell.settings.issuer
-        return f"{issuer}/authorize?transaction={waiting.transaction}" if waiting else issuer + HOME
+        return f"{issuer}/authorize?transaction={waiting.transaction}" if waiting else issuer + PROFILE
 
     async def show(
         self,
@@ -71,7 +68,7 @@ class SignInForm:
         if waiting is not None:
             hidden.append(("transaction", waiting.transaction))
         page = SignInPage(
-            action=self.shell.settings.issuer + PATH,
+            action=self.shell.settings.issuer + SIGN_IN,
             hidden=tuple(hidden),
             client=await self.client(waiting),
             identifier=typed if typed is not None else _hint(waiting),

@@ -14,6 +14,7 @@ from ..kernel.requests import HttpRequest, parse_body
 from ..kernel.responses import HttpResponse, redirect
 from ..kernel.shell import origin_of
 from ..kernel.show import Screen
+from .paths import SIGN_IN, SIGN_OUT, SIGNED_OUT
 from .sessions import Sessions
 
 
@@ -30,19 +31,19 @@ class SignOutEndpoint:
         issuer = self.sessions.shell.settings.issuer
         found = await self.sessions.current(request)
         if found is None:
-            return redirect(f"{issuer}/signed-out", after_post=request.method == "POST")
+            return redirect(issuer + SIGNED_OUT, after_post=request.method == "POST")
         session, user = found
         if request.method != "POST":
             moment = self.sessions.shell.moment()
             secret, cookies = self.browsers.greet(request, moment)
             token = self.browsers.csrf_token(secret, session.session_id, moment)
-            page = SignOutPage(action=f"{issuer}/signout", hidden=((FIELD, token),), person=person(user))
+            page = SignOutPage(action=issuer + SIGN_OUT, hidden=((FIELD, token),), person=person(user))
             return self.screen.show(request, page, headers=cookies)
         form = parse_body(request)
         self.browsers.check_form(request, form, session.session_id)
 
         async def attempt(moment: Moment) -> Decision[HttpResponse]:
-            done = redirect(f"{issuer}/signed-out", after_post=True, headers=self.sessions.forget_cookie())
+            done = redirect(issuer + SIGNED_OUT, after_post=True, headers=self.sessions.forget_cookie())
             events = (
                 SignedOut(subject=user.user_id, session_id=session.session_id),
                 SessionRevoked(subject=user.user_id, session_id=session.session_id, reason="sign-out"),
@@ -60,4 +61,4 @@ class SignedOutEndpoint:
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Say that it is done."""
-        return self.screen.show(request, SignedOutPage(sign_in_url=f"{self.screen.settings.issuer}/signin"))
+        return self.screen.show(request, SignedOutPage(sign_in_url=self.screen.settings.issuer + SIGN_IN))
