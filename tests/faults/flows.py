@@ -276,7 +276,7 @@ def user_activation(house: House) -> Request:
 
 def imported_account(house: House) -> Request:
     line = {"kind": "user", "username": f"robin{next(_number)}"}
-    importing = Import(house.authority.shell, frozenset(), begun=True)
+    importing = Import(house.authority.shell, frozenset(), header_read=True)
 
     def request() -> str:
         try:

@@ -118,7 +118,7 @@ def import_(file: str, dry_run: bool, update: bool, resume: bool, database: str 
             frozenset(admin.authority.oauth.grants),
             update=update,
             dry_run=dry_run,
-            begun=place is not None and place.number > 0,
+            header_read=place is not None and place.number > 0,
         )
         tally = _Tally(place, left_before=place.left if place is not None else 0)
         with progress("Checking" if dry_run else "Importing", "lines", size) as steps:

@@ -34,7 +34,7 @@ class Accounts:
     passwords: Passwords
     screen: Screen
     browsers: Browsers = field(repr=False)
-    holders: bool = False
+    believes_holders: bool = False
     """Whether the holders that storage tells are the accounts it would return."""
 
     @property
@@ -60,7 +60,7 @@ class Accounts:
 
     async def may_act(self, subject: str, holder: Holder | None, now: datetime) -> bool:
         """Tell whether *subject* has an account that may act; it is read unless a *holder* that counts was told."""
-        told = holder if self.holders else None
+        told = holder if self.believes_holders else None
         account = await self.shell.storage.user(subject) if told is None else told.account
         return account is not None and may_hold_session(account, now)
 

@@ -98,12 +98,12 @@ class PasswordChangeEndpoint:
                 return Decision(None)
             signed_in = evolve(found.user, last_login_at=moment.now)
             changed = with_password(signed_in, hashed, settings, moment, must_change=False, spare_new=True)
-            begun = await self.sessions.begun(changed.answer, request, moment, remember=found.remember)
-            event = PasswordChanged(subject=found.user.user_id, session_id=begun.session.session_id)
+            new = await self.sessions.begin(changed.answer, request, moment, remember=found.remember)
+            event = PasswordChanged(subject=found.user.user_id, session_id=new.session.session_id)
             return Decision(
-                redirect(self.form.onward(waiting), after_post=True, headers=begun.cookies),
-                (found.spent(moment.now), *changed.changes, *begun.changes),
-                (event, *begun.events),
+                redirect(self.form.onward(waiting), after_post=True, headers=new.cookies),
+                (found.spent(moment.now), *changed.changes, *new.changes),
+                (event, *new.events),
             )
 
         return await self.sessions.shell.act(origin_of(request), attempt, CROWD)

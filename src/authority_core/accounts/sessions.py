@@ -23,8 +23,8 @@ _KEPT = timedelta(days=30)
 
 
 @frozen
-class Begun:
-    """A session that a sign-in begins: the changes that make it, what is reported, and its cookie."""
+class NewSession:
+    """A session about to begin: the changes that make it, what is reported, and its cookie."""
 
     session: Session
     changes: tuple[Change, ...]
@@ -67,7 +67,7 @@ class Sessions:
             return session  # another request of this browser was first
         return evolve(touched, version=session.version + 1)
 
-    async def begun(self, user: User, request: HttpRequest, moment: Moment, *, remember: bool) -> Begun:
+    async def begin(self, user: User, request: HttpRequest, moment: Moment, *, remember: bool) -> NewSession:
         """Return the session of a sign-in by *user*, who may hold one, that just succeeded. No other way makes one.
 
         The cookie is always new, so that none that was planted before lives on. The same person's session goes on
@@ -104,7 +104,7 @@ class Sessions:
             SessionCreated(subject=user.user_id, session_id=session.session_id),
         )
         cookies = (set_cookie(self.cookie_name, secret, secure=settings.secure, max_age=max_age),)
-        return Begun(session, changes, events, cookies)
+        return NewSession(session, changes, events, cookies)
 
     def ended_by(self, session: Session, moment: Moment, reason: str) -> Change:
         """Return the change that ends *session* and, with `revoke_tokens_on_session_end`, its grants."""

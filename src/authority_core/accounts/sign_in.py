@@ -97,15 +97,15 @@ class SignInEndpoint:
                 return Decision(None)
             forgiven = self.attempts.forgiven(proved.counter, moment.now)
             if user.password_must_change:
-                return self._held(user, proved, waiting, forgiven, moment)
-            begun = await self.sessions.begun(user, request, moment, remember=proved.remember)
+                return self._ask_for_new_password(user, proved, waiting, forgiven, moment)
+            new = await self.sessions.begin(user, request, moment, remember=proved.remember)
             signed_in = evolve(user, last_login_at=moment.now, password_hash=proved.rehashed or user.password_hash)
-            onward = redirect(self.form.onward(waiting), after_post=True, headers=begun.cookies)
-            return Decision(onward, (*begun.changes, Replace(signed_in), forgiven), begun.events)
+            onward = redirect(self.form.onward(waiting), after_post=True, headers=new.cookies)
+            return Decision(onward, (*new.changes, Replace(signed_in), forgiven), new.events)
 
         return await self.sessions.shell.act(origin_of(request), attempt, CROWD)
 
-    def _held(
+    def _ask_for_new_password(
         self, user: User, proved: Proved, waiting: Waiting | None, forgiven: Change, moment: Moment
     ) -> Decision[HttpResponse | None]:
         """Make no session: the person goes on to choose a new password."""

@@ -32,7 +32,7 @@ class Export:
     _storage: Storage = field(repr=False)
     counts: dict[str, int] = field(factory=lambda: {"clients": 0, "users": 0, "consents": 0}, init=False)
     """How many records of each kind were read so far."""
-    _begun: bool = field(default=False, init=False)
+    _header_given: bool = field(default=False, init=False)
     _stage: int = field(default=0, init=False)
     _client: str | None = field(default=None, init=False)
     _user: str | None = field(default=None, init=False)
@@ -41,8 +41,8 @@ class Export:
 
     async def next_lines(self) -> list[bytes]:
         """Return the next lines; none when everything was read."""
-        if not self._begun:
-            self._begun = True
+        if not self._header_given:
+            self._header_given = True
             return [header_line()]
         while self._stage < len(_STAGES):
             read, name = _STAGES[self._stage]

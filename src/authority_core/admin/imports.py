@@ -51,14 +51,14 @@ class Import:
 
     *grants* are the names of the grants that the server offers. With *update*, what differs is replaced. With
     *dry_run*, nothing is written and reports say what would happen; a fingerprint of each record is remembered, some
-    hundred bytes. *begun* means that the header was read by a run before.
+    hundred bytes. *header_read* means that the header was read by a run before.
     """
 
     _shell: Shell = field(repr=False)
     _grants: frozenset[str]
     _update: bool = field(default=False, kw_only=True)
     _dry_run: bool = field(default=False, kw_only=True)
-    _begun: bool = field(default=False, kw_only=True)
+    _header_read: bool = field(default=False, kw_only=True)
     _imagined: dict[int, int] = field(factory=dict, init=False, repr=False)
 
     async def take(self, entry: Entry) -> Report | None:
@@ -69,11 +69,11 @@ class Import:
             StorageUnavailable: Storage cannot be reached. Nothing of this line was written.
         """
         value = entry.value
-        if not self._begun or (value is not None and value.get("kind") == HEADER):
+        if not self._header_read or (value is not None and value.get("kind") == HEADER):
             fault = entry.fault if value is None else header_fault(value)
             if fault:
                 raise NotTransferable(f"Line {entry.number}: {fault}")
-            self._begun = True
+            self._header_read = True
             return None
         if value is None:
             return Report(entry.number, "", "", "refused", (entry.fault or "",))
