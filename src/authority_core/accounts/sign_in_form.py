@@ -1,4 +1,8 @@
-"""The sign-in form, and the authorization request that may wait behind it."""
+"""Shows the sign-in form, and finds the authorization request that waits for the sign-in.
+
+For the two endpoints that need it: `sign_in`, which judges what is typed, and `password_change`, which leads back here
+when its step is over. Nothing here knows a password or opens a session.
+"""
 
 from __future__ import annotations
 

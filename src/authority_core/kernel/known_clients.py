@@ -1,8 +1,9 @@
-"""Registered clients, remembered for as long as the settings allow: every request names one, and few were changed.
+"""Saves reading the same registered client with every request, for `client_cache_ttl` seconds.
 
-What this process changes it forgets at once; a change by another process is seen when the memory has run out. So
-nothing is remembered unless an operator asks for it: a client that was disabled is refused everywhere at once.
-Clients that do not exist are never remembered, so that a new one works at once.
+The price: what another process changes, this one sees only when its memory has run out, so that a client disabled there
+still gets tokens here for that long. Hence the setting is 0 unless an operator asks for more, and then nothing is
+remembered. What this process itself changes it forgets at once. That a client does not exist is never remembered: a new
+one works at once everywhere.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""What every wing that changes an account shares: setting its password, and ending what it holds."""
+"""Setting an account's password, and ending every session and grant it has: the changes that do it.
+
+A person who must choose a new password (`accounts.password_change`) and an administrator (`admin.users`) do it alike.
+Nothing here hashes, judges or writes a password, or asks who may set it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from .records import User
 from .settings import Settings
 
 _MARGIN = timedelta(days=30)
+"""How much longer the mark of an end is kept than anything it can end."""
 INSTANT = timedelta(microseconds=1)
 """The finest difference that storage keeps."""
 
