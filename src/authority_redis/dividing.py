@@ -39,7 +39,7 @@ class Parts:
     durable: tuple[Change, ...]
     shared: tuple[Change, ...]
     marks: tuple[Change, ...]
-    """Those of the durable changes that Redis must know too, to say at once that a code or session has ended."""
+    """Those of the durable changes that Redis must know too, to say at once that a session has ended."""
 
     @property
     def contested(self) -> bool:
@@ -60,11 +60,6 @@ class Parts:
     def to_check(self) -> bool:
         """Whether the part of Redis may lose to somebody."""
         return any(isinstance(one, Replace | Remove | Spend) or _limited(one) for one in self.shared)
-
-    @property
-    def grants_only(self) -> bool:
-        """Whether Redis is only told of revoked grants: of these the durable mark alone is enough."""
-        return not self.shared and all(isinstance(one, Revoke) and one.what == "grant" for one in self.marks)
 
 
 def _limited(change: Change) -> bool:
@@ -108,11 +103,9 @@ def _short_lived(change: Change, kinds: frozenset[str]) -> bool:
 
 
 def _told(change: Change, kinds: frozenset[str]) -> bool:
-    """Tell whether a mark ends what lives in Redis: codes by any mark; sessions by their own and their user's."""
+    """Tell whether a mark ends sessions, their own or their user's. Of codes the durable storage is asked."""
     match change:
         case Revoke(what="session") | CutOff(client_id=None):
-            return bool(kinds & {"codes", "sessions"})
-        case Revoke() | CutOff():
-            return "codes" in kinds
+            return "sessions" in kinds
         case _:
             return False

@@ -2,8 +2,8 @@
 
 A commit that touches both cannot be one transaction; it is arranged so that whatever fails, fails closed:
 
-1. Redis first: everything is checked, what ends a session or a code has ended there, and what others made (a `jti`) is
-   spent there: of all who bring it one goes on.
+1. Redis first: everything is checked, what ends a session has ended there, and what others made (a `jti`) is spent
+   there: of all who bring it one goes on.
 2. Then the durable part, in one transaction. It alone decides who wins: it holds every other spent mark.
 3. Last, what Redis begins or counts. When this fails, something is missing (a code, a session, a count), and the
    answer is 503: the person starts again.
@@ -16,7 +16,7 @@ part in step 1.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
 from attrs import evolve
@@ -48,18 +48,30 @@ from .dividing import CHOSEN, Parts, checked, divide
 from .operations import Operations
 from .storage import RedisStorage
 
+Marked = Callable[[AuthorizationCode], Awaitable[Stored[AuthorizationCode]]]
+
 
 class Split:
-    """Every method of the storage protocols over two storages; *redis* is the shared one, without its coat."""
+    """Every method of the storage protocols over two storages; *redis* is the shared one, without its coat.
+
+    The *durable* one knows every mark, so of the codes in Redis it is asked too: it gives a code back `marked`.
+    """
 
     def __init__(
         self,
         durable: Storage,
+        marked: Marked | None,
         shared: Storage,
         redis: Operations,
         kinds: frozenset[str],
     ) -> None:
+        if "codes" in kinds and marked is None:
+            raise ValueError(
+                "Codes may live in Redis only beside a durable storage that has the method `marked`, which tells what "
+                "ended them: add it, or name other kinds."
+            )
         self._durable = durable
+        self._marked = marked
         self._shared = shared
         self._redis = redis
         self._kinds = kinds
@@ -69,15 +81,14 @@ class Split:
     # --- what lives in Redis, if so chosen ---
 
     async def code(self, key: Digest) -> Stored[AuthorizationCode] | None:
-        """Return the code with its grant from Redis and its spent mark from the durable storage."""
-        if "codes" not in self._kinds:
+        """Return the code from Redis, with its spent mark and the end of its grant from the durable storage.
+
+        Redis may have lost a mark in a failover, and kept the code.
+        """
+        if self._marked is None or "codes" not in self._kinds:
             return await self._durable.code(key)
         found = await self._shared.code(key)
-        if found is None:
-            return None
-        spent = await self._durable.spent(key)
-        born = await self._durable.grant(found.record.grant.grant_id) if spent is not None else None
-        return evolve(found, spent=spent, grant=born or found.grant)
+        return None if found is None else await self._marked(found.record)
 
     async def interaction(self, key: Digest) -> Stored[Interaction] | None:
         """Return the interaction from Redis with its spent mark from the durable storage."""
@@ -177,11 +188,6 @@ class Split:
             await self._durable.commit(parts.durable)
         elif not parts.durable:
             await self._shared.commit(parts.shared)
-        elif parts.grants_only:
-            # A revoked grant is dead by its durable mark, also one that is yet to be stored: Redis need not be there.
-            with contextlib.suppress(StorageUnavailable):
-                await self._shared.commit(parts.marks)
-            await self._durable.commit(parts.durable)
         elif parts.contested:
             await self._contested(parts)
         else:
@@ -211,6 +217,18 @@ class Split:
         return 0 if durable is None else await durable.cleanup(now, batch, limit)
 
 
+def _lifted(durable: object) -> Marked | None:
+    """Return the `marked` of a synchronous storage as something to await."""
+    marked: Callable[[AuthorizationCode], Stored[AuthorizationCode]] | None = getattr(durable, "marked", None)
+    if marked is None:
+        return None
+
+    async def lifted(code: AuthorizationCode) -> Stored[AuthorizationCode]:
+        return marked(code)
+
+    return lifted
+
+
 class SplitStorage(BlockingStorage[Split]):
     """*kinds* in *shared*, everything else in *durable*; synchronous.
 
@@ -218,7 +236,8 @@ class SplitStorage(BlockingStorage[Split]):
     nothing is said. Counters hold what locks accounts after failed sign-ins, which a loss of Redis would start afresh;
     replays are the marks of assertions and proofs, which a loss makes Redis refuse for a while.
 
-    Raises `ValueError` for a kind that must not live in Redis alone, and for storages that are not both synchronous.
+    Raises `ValueError` for a kind that must not live in Redis alone, for codes beside a durable storage that has no
+    `marked`, and for storages that are not both synchronous.
     """
 
     def __init__(self, durable: object, shared: RedisStorage, *, kinds: Iterable[str] = CHOSEN) -> None:
@@ -226,7 +245,7 @@ class SplitStorage(BlockingStorage[Split]):
             raise ValueError("SplitStorage takes two synchronous storages; AsyncSplitStorage two asynchronous ones.")
         self._both = durable, shared
         self._kinds = checked(kinds)
-        super().__init__(Split(coat(durable), coat(shared), shared._on, self._kinds))
+        super().__init__(Split(coat(durable), _lifted(durable), coat(shared), shared._on, self._kinds))
 
     def __repr__(self) -> str:
         durable, shared = self._both
@@ -250,7 +269,7 @@ class AsyncSplitStorage(Split):
     def __init__(self, durable: object, shared: AsyncRedisStorage, *, kinds: Iterable[str] = CHOSEN) -> None:
         if not (is_async(durable) and is_async(shared)):
             raise ValueError("AsyncSplitStorage takes two asynchronous storages; SplitStorage two synchronous ones.")
-        super().__init__(coat(durable), coat(shared), shared, checked(kinds))
+        super().__init__(coat(durable), getattr(durable, "marked", None), coat(shared), shared, checked(kinds))
         self._both = durable, shared
 
     def __repr__(self) -> str:

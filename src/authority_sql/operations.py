@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from authority_core.kernel.changes import Change
+from attrs import evolve
+
+from authority_core.kernel.changes import Change, StorageUnavailable
 from authority_core.kernel.encoding import Digest
 from authority_core.kernel.records import (
     AccessToken,
@@ -29,7 +31,7 @@ from . import rows, shapes
 from .columns import Row
 from .errors import translated
 from .joining import joined
-from .kinds import micros, storable
+from .kinds import earliest, micros, storable
 from .links import Connector
 from .plan import Step, plan
 from .prepared import Values
@@ -79,6 +81,17 @@ class Operations:
     async def spent(self, key: Digest) -> Spent | None:
         """Return the mark left by the `Spend` of *key*."""
         return await self._one("spent", rows.spent, key)
+
+    async def marked(self, code: AuthorizationCode) -> Stored[AuthorizationCode]:
+        """Return *code*, which is kept elsewhere, with its spent mark and the grant it carries as it lives today."""
+        grant = code.grant
+        names = grant.subject, grant.client_id, grant.session_id, grant.grant_id
+        found = await self._one("marked", tuple, code.key, *names, micros(grant.created_at))
+        if found is None:
+            raise StorageUnavailable("A text that no database can hold names this grant.")
+        *ends, at, salt = found
+        spent = None if at is None else rows.spent((at, salt))
+        return Stored(record=code, grant=evolve(grant, revoked_at=earliest(*ends)), spent=spent)
 
     # --- interactions, consent, keys, audit ---
 

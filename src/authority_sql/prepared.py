@@ -28,7 +28,7 @@ from sqlalchemy.engine import Dialect
 from .kinds import TEXT_TYPE
 
 Values = tuple[Any, ...]
-_NUMBERS = frozenset({"at", "count", "most", "version"})
+_NUMBERS = frozenset({"at", "count", "created_at", "most", "version"})
 
 
 @frozen

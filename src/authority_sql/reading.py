@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import FromClause, Table, false, literal_column, select, true, tuple_
+from sqlalchemy import Select, Table, false, literal_column, select, true, tuple_
 
 from . import shapes
 from .prepared import Prepared, Preparer, param
 from .schema import Tables
+
+MARKED = "subject", "client_id", "session_id", "grant_id", "created_at"
+"""The fields of a grant by which marks find it."""
 
 
 def _revocation(tables: Tables, what: str, which: Any) -> Any:
@@ -28,11 +31,9 @@ def _session_marks(tables: Tables, session_id: Any, subject: Any, created_at: An
     return [_revocation(tables, "'session'", session_id), dead.scalar_subquery()]
 
 
-def _grant_marks(tables: Tables, source: FromClause, name: Callable[[str], str] = str) -> list[Any]:
-    """Return the times of the marks that end the grant in *source*, whose columns are called by *name*."""
-    subject, client_id, session_id, grant_id, created_at = (
-        source.c[name(field)] for field in ("subject", "client_id", "session_id", "grant_id", "created_at")
-    )
+def _grant_marks(tables: Tables, of: Callable[[str], Any]) -> list[Any]:
+    """Return the times of the marks that end the grant *of* which each field is asked for by name."""
+    subject, client_id, session_id, grant_id, created_at = map(of, MARKED)
     cut = tables.cut_offs.alias()
     same = cut.c.subject == subject, cut.c.every_client == false(), cut.c.client_id == client_id
     dead = select(cut.c.at).where(*same, cut.c.at >= created_at).scalar_subquery()
@@ -51,7 +52,7 @@ def reads_for(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
 def _single_use(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
     """Records read with their grant, its holder and the mark of their spending, each in one statement."""
     grant, spent, user = tables.of["grants"], tables.spent_keys, tables.of["users"]
-    of_grant = [*_all(grant, shapes.GRANT), *_grant_marks(tables, grant)]
+    of_grant = [*_all(grant, shapes.GRANT), *_grant_marks(tables, grant.c.__getitem__)]
     standing = [user.c[name] for name in shapes.STANDING]
 
     def keyed(table: Table, *columns: Any, joined: bool = False, holder: Any = None) -> Prepared:
@@ -65,7 +66,7 @@ def _single_use(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
         return preparer.prepare(statement.where(table.c["key"] == param("key")), ("key",))
 
     code = tables.of["authorization_codes"]
-    carried = [*list(code.c), *_grant_marks(tables, code, shapes.inside_code)]
+    carried = [*list(code.c), *_grant_marks(tables, lambda name: code.c[shapes.inside_code(name)])]
     refresh, access, ticket = (tables.of[shape.table] for shape in (shapes.REFRESH, shapes.ACCESS, shapes.INTERACTION))
     return {
         "grant": preparer.prepare(select(*of_grant).where(grant.c.grant_id == param("grant_id")), ("grant_id",)),
@@ -75,8 +76,16 @@ def _single_use(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
         ),
         "access_token": keyed(access, *_all(access, shapes.ACCESS), *of_grant, joined=True),
         "interaction": keyed(ticket, *_all(ticket, shapes.INTERACTION)),
+        "marked": preparer.prepare(_marked(tables), ("key", *MARKED)),
         "spent": preparer.prepare(select(spent.c["at"], spent.c.salt).where(spent.c["key"] == param("key")), ("key",)),
     }
+
+
+def _marked(tables: Tables) -> Select[Any]:
+    """Return the marks of a code that is kept elsewhere and is given whole: one row, whatever is stored here."""
+    spent = tables.spent_keys.c
+    mark = [select(of).where(spent["key"] == param("key")).scalar_subquery() for of in (spent["at"], spent.salt)]
+    return select(*_grant_marks(tables, param), *mark)
 
 
 def _records(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:

@@ -8,6 +8,7 @@ from typing import Self
 from sqlalchemy import URL, Engine
 
 from authority_core.kernel.blocking import BlockingStorage
+from authority_core.kernel.records import AuthorizationCode, Stored
 from authority_core.kernel.sync import run
 
 from .blocking import KeepingLender, PoolLender
@@ -74,6 +75,10 @@ class SqlStorage(BlockingStorage[Operations]):
 
     def __repr__(self) -> str:
         return f"SqlStorage({self._engine.url.set(query={})!r})"
+
+    def marked(self, code: AuthorizationCode) -> Stored[AuthorizationCode]:
+        """Return *code*, which is kept elsewhere, with its spent mark and the grant it carries as it lives today."""
+        return run(self._on.marked(code))
 
     def close(self) -> None:
         """Close every connection that is not at work; an engine given by the caller stays open."""

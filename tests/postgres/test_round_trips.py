@@ -16,6 +16,7 @@ from authority_core.testing.contract.samples import (
     KEEP,
     NOW,
     a_client,
+    a_code,
     a_grant,
     a_refresh_token,
     an_access_token,
@@ -99,6 +100,13 @@ def test_a_commit_of_the_token_path_is_one_round_trip(ask: Callable[..., Any], w
 def test_a_read_is_one_round_trip(ask: Callable[..., Any], wire: Counted, read: str):
     """Whatever it joins."""
     assert turns(wire, lambda: ask(read, key_of("nobody"))) == 1
+
+
+def test_the_marks_of_a_code_kept_elsewhere_are_one_round_trip(ask: Callable[..., Any], wire: Counted):
+    """Its spending and all four ways for its grant to end."""
+    code = a_code(a_grant())
+
+    assert turns(wire, lambda: ask("marked", code)) == 1
 
 
 def test_the_wire_sees_every_statement(ask: Callable[..., Any], wire: Counted):

@@ -10,10 +10,12 @@ from attrs import evolve
 from authority_core.kernel.changes import Conflict, Count, CutOff, Put, Replace, Revoke, Spend, StorageUnavailable
 from authority_core.testing.contract import samples as s
 from authority_core.testing.contract.atomicity import everything
+from authority_core.testing.faults import Faulty
 from authority_core.testing.memory import MemoryStorage
 from authority_redis import AsyncRedisStorage, AsyncSplitStorage, RedisStorage, SplitStorage
-from authority_sql import AsyncSqlStorage
-from support.redis_servers import RedisServer, emptied
+from authority_sql import AsyncSqlStorage, SqlStorage
+from support import postgres
+from support.redis_servers import RedisServer, emptied, trips
 
 EVERY = ("codes", "interactions", "sessions", "counters", "replays")
 NOBODY = "redis://127.0.0.1:1"
@@ -122,13 +124,12 @@ def test_counters_move_when_asked(durable: Durable, redis: RedisStorage, server:
 @pytest.mark.parametrize(
     ("kinds", "told"),
     [
-        (("codes",), {"grant", "session", "subject", "client"}),
         (("sessions",), {"session", "subject"}),
-        (("interactions", "counters"), set()),
+        (("codes", "interactions", "counters"), set()),
     ],
 )
 def test_redis_is_told_of_ends_it_must_know(kinds, told, durable: Durable, redis: RedisStorage, server: RedisServer):
-    """Marks are always durable; Redis gets a copy of those that end what lives there, and of no other."""
+    """Marks are always durable; Redis gets a copy of those that end sessions, if they live there, and of no other."""
     marks = {
         "grant": Revoke("grant", "id", s.NOW, s.KEEP),
         "session": Revoke("session", "id", s.NOW, s.KEEP),
@@ -266,6 +267,76 @@ def test_a_code_shows_what_became_of_its_grant(split: SplitStorage):
     assert found is not None
     assert found.spent is not None
     assert found.grant == evolve(grant, revoked_at=s.LATER)
+
+
+ENDS = {
+    "its grant's": Revoke("grant", "grant", s.LATER, s.KEEP),
+    "its session's": Revoke("session", "session", s.LATER, s.KEEP),
+    "its person's": CutOff("subject", None, s.LATER, s.KEEP),
+    "its person's, at this client": CutOff("subject", "client", s.LATER, s.KEEP),
+}
+OTHERS = {
+    "another grant's": Revoke("grant", "other", s.LATER, s.KEEP),
+    "another session's": Revoke("session", "other", s.LATER, s.KEEP),
+    "another person's": CutOff("other", None, s.LATER, s.KEEP),
+    "at another client": CutOff("subject", "other", s.LATER, s.KEEP),
+    "from before it was made": CutOff("subject", None, s.NOW - s.TICK, s.KEEP),
+}
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def of_any_make(request: pytest.FixtureRequest):
+    """A durable storage."""
+    if request.param == "memory":
+        yield MemoryStorage()
+        return
+    made = SqlStorage.from_url("sqlite://" if request.param == "sqlite" else postgres.emptied())
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("mark", [*ENDS, *OTHERS])
+def test_a_mark_that_redis_lost_still_ends_a_code(mark: str, of_any_make, redis: RedisStorage, server: RedisServer):
+    """Redis forgot who was cut off, as in a failover, and kept the code: its grant is over all the same."""
+    split = SplitStorage(of_any_make, redis)
+    code = s.a_code(s.a_grant())
+    split.commit([Put(code)])
+    split.commit([(ENDS | OTHERS)[mark]])
+    with server.client() as client:
+        for family in ("cut", "revoked"):
+            for key in client.scan_iter(f"authority:{family}:*"):
+                client.delete(key)
+    found = split.code(code.key)
+
+    assert found is not None
+    assert found.grant == evolve(code.grant, revoked_at=s.LATER if mark in ENDS else None)
+    assert found.record == code
+    assert found.spent is None
+
+
+def test_a_code_is_two_reads(durable: Durable, redis: RedisStorage, server: RedisServer):
+    """One of Redis, for the code, and one of the durable storage, for all that became of it."""
+    asked = Faulty(durable)
+    split = SplitStorage(asked, redis)
+    code = s.a_code(s.a_grant())
+    split.commit([Put(code)])
+    split.code(code.key)
+    asked.disarm()
+
+    assert trips(server, lambda: split.code(code.key)) == ["EVALSHA"]
+    assert asked.calls == []  # none of what every storage has, but `marked`
+
+
+def test_codes_need_a_durable_storage_that_knows_their_marks(redis: RedisStorage):
+    """A storage without `marked` is refused in one sentence, unless codes stay with it."""
+
+    class Bare(MemoryStorage):
+        marked = None
+
+    with pytest.raises(ValueError, match="marked"):
+        SplitStorage(Bare(), redis)
+
+    SplitStorage(Bare(), redis, kinds={"sessions"})
 
 
 def test_a_redis_of_yesterday_brings_no_code_back(split: SplitStorage, server: RedisServer):

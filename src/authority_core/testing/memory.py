@@ -78,10 +78,13 @@ class MemoryStorage:
         """Return the code, with its own grant's state."""
         with self._lock:
             record = self._get(AuthorizationCode, key)
-            if record is None:
-                return None
-            grant = self._alive(record.grant)
-            return Stored(record=record, grant=grant, spent=self.spent(key), holder=self._holder(grant))
+            return None if record is None else self.marked(record)
+
+    def marked(self, code: AuthorizationCode) -> Stored[AuthorizationCode]:
+        """Return *code*, which may be kept elsewhere, with its own grant's state."""
+        with self._lock:
+            grant = self._alive(code.grant)
+            return Stored(record=code, grant=grant, spent=self.spent(code.key), holder=self._holder(grant))
 
     def refresh_token(self, key: Digest) -> Stored[RefreshToken] | None:
         """Return the refresh token with its grant."""
