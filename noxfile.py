@@ -176,6 +176,13 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session
+def revisions(session: nox.Session) -> None:
+    """Write down what the newest revision of the tables stores, once, as its own version writes it."""
+    prepare(session, "test")
+    session.run("python", "-m", "support.revisions", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Ratios to floors measured in the same run; fails when one is missed, with `-- --held` when one is lost again."""
     prepare(session, "bench")

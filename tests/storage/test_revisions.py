@@ -65,7 +65,7 @@ def test_a_field_that_came_later_has_its_default():
 
 
 def test_every_revision_has_its_rows():
-    """Whoever adds a revision writes down what it stores: `PYTHONPATH=tests python -m support.revisions`."""
+    """Whoever adds a revision writes down what it stores: `nox -s revisions`."""
     assert sorted(path.stem for path in FOLDER.glob("*.json")) == REVISIONS
 
 

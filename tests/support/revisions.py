@@ -1,8 +1,8 @@
 """Databases of every revision there ever was, filled with what that revision's own version wrote.
 
 `tests/storage/revisions/0001.json` holds the rows that one record of each sort made when 0001 was the newest revision.
-A revision that is added gets its file by `PYTHONPATH=tests python -m support.revisions`, while it is the newest; from
-then on the file is history and never changes.
+A revision that is added gets its file by `nox -s revisions`, while it is the newest; from then on the file is history
+and never changes.
 """
 
 # ruff: noqa: I001 - imports as compact as the records
