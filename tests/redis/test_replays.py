@@ -48,8 +48,11 @@ def own():
 
 @pytest.fixture
 def server(own: RedisServer):
+    yield own
     own.flush()
-    return own
+    with own.client() as client:
+        client.config_set("maxmemory", "0")
+        client.config_set("maxmemory-policy", "noeviction")
 
 
 # --- how far the memory reaches --------------------------------------------------------------------------------------
@@ -121,6 +124,41 @@ def test_a_loss_admits_no_replay(lose: Callable[[RedisServer], None], server: Re
         storage.commit([used])
 
     storage.commit([proof("later", timedelta(seconds=30))])
+    storage.close()
+
+
+@pytest.mark.parametrize("policy", ["volatile-random", "allkeys-lru"])
+def test_one_that_may_evict_admits_none(policy: str, server: RedisServer):
+    """However little it says to have evicted: the count can be cleared. Set right again, its memory begins then."""
+    storage = primed(server)
+    used = proof("used", -timedelta(minutes=1))
+    storage.commit([used])
+    with server.client() as client:
+        client.config_set("maxmemory", "1gb")
+        client.config_set("maxmemory-policy", policy)
+        client.delete(f"authority:spent:{used.key.hex()}")  # as an eviction does
+        client.config_resetstat()
+        for one in (used, proof("new", timedelta(hours=1))):
+            with pytest.raises(StorageUnavailable, match="forgotten"):
+                storage.commit([one])
+        client.config_set("maxmemory-policy", "noeviction")
+    with pytest.raises(StorageUnavailable, match="forgotten"):
+        storage.commit([used])
+
+    storage.commit([proof("later", timedelta(seconds=30))])
+    storage.close()
+
+
+@pytest.mark.parametrize(("most", "policy"), [("1gb", "noeviction"), ("0", "allkeys-lru")])
+def test_one_that_cannot_evict_admits(most: str, policy: str, server: RedisServer):
+    """With a limit and no eviction, or with no limit, nothing goes."""
+    storage = primed(server)
+    with server.client() as client:
+        client.config_set("maxmemory", most)
+        client.config_set("maxmemory-policy", policy)
+    storage.commit([proof("one", -timedelta(minutes=1))])
+
+    assert storage.spent(proof("one").key) is not None
     storage.close()
 
 

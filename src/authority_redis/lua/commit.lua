@@ -78,11 +78,23 @@ local function alone(replication)
   return known
 end
 
--- The instant since which this server is known to have lost nothing. One that was started or restored has another run
--- id than the one noted, one that was promoted another replication id, one that evicts another count: its memory begins
--- now. Ten seconds are for clocks that differ, and for a primary that was cut off until it falls silent.
+-- Whether keys may be thrown away for want of room. The count of those that were is no proof: CONFIG RESETSTAT clears it.
+local function evicts()
+  local memory = redis.call('INFO', 'memory')
+  return string.match(memory, 'maxmemory:(%d+)') ~= '0'
+    and string.match(memory, 'maxmemory_policy:([%w-]+)') ~= 'noeviction'
+end
+
+-- The instant since which this server is known to have lost nothing: never while it may evict. One that was started or
+-- restored has another run id than the one noted, one that was promoted another replication id, one that has evicted
+-- another count: its memory begins now. Ten seconds are for clocks that differ, and for a primary that was cut off until
+-- it falls silent.
 local SETTLES = 10000
 local function remembers()
+  if evicts() then
+    redis.call('DEL', prefix .. 'memory')
+    return math.huge
+  end
   local replication = redis.call('INFO', 'replication')
   if alone(replication) then return math.huge end
   local life = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') .. ' '
