@@ -57,6 +57,10 @@ class GrantReads(Protocol):
 
     A grant is revoked when a `Revoke` of its id or of its session exists, or a `CutOff` of its subject (or of its
     subject and client) whose time is the grant's `created_at` or later.
+
+    A class may say `tells_holders = True`: its codes and refresh tokens then come with the *holder*, the account of the
+    grant's subject as its own `user` would return it now, and `Holder(None)` when there is none. It saves a read. It is
+    believed of that class, and of a subclass that has no `user` of its own; everybody else's accounts are asked for.
     """
 
     async def grant(self, grant_id: str) -> Grant | None:
@@ -66,13 +70,12 @@ class GrantReads(Protocol):
     async def code(self, key: Digest) -> Stored[AuthorizationCode] | None:
         """Return the code, its spent mark, and as *grant* the code's own grant with `revoked_at` computed.
 
-        Storage in memory and on SQL adds the *holder*, which saves a read; so may any whose class says
-        `tells_holders = True`.
+        With `tells_holders`, as of storage in memory and on SQL, the *holder* too.
         """
         ...
 
     async def refresh_token(self, key: Digest) -> Stored[RefreshToken] | None:
-        """Return the refresh token with its grant and spent mark, in one read; perhaps with the *holder* too."""
+        """Return the refresh token with its grant and spent mark, in one read; perhaps the *holder* too, as `code`."""
         ...
 
     async def access_token(self, key: Digest) -> Stored[AccessToken] | None:
