@@ -167,7 +167,9 @@ class Settings:
     clock_skew: int = _integer(30, 0, 60, "Leeway on inbound times, seconds.")
 
     # sessions
-    session_key: str = _text("session_id", "Name of the session cookie; `__Host-` is put before it under https.")
+    session_key: str = _text(
+        "session_id", "Name of the session cookie, another for each server on one host; `__Host-` goes before it under https."
+    )
     session_duration_days: int = _integer(7, 1, 365, "Absolute life of a session, days.")
     idle_timeout_minutes: int = _integer(30, 0, 10080, "Idle life of a session, minutes; 0 is none.")
     session_touch_seconds: int = _integer(60, 0, 600, "Write the time of last activity at most this often, seconds.")
