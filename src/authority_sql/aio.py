@@ -79,11 +79,20 @@ class _FirstMigrating:
         self._done = False
 
     async def acquire(self, writing: bool) -> Link:
-        link = await self._plain.acquire(writing)  # alone: an in-memory database has one connection and one queue
         if not self._done:
-            await upgrade_async(self._engine, *self._where)
-            self._done = True
-        return link
+            await self._plain.to_the_end(self._migrate())
+        return await self._plain.acquire(writing)
+
+    async def _migrate(self) -> None:
+        link = await self._plain.acquire(True)  # alone: an in-memory database has one connection and one queue
+        try:
+            if not self._done:
+                await upgrade_async(self._engine, *self._where)
+                self._done = True
+        except BaseException as error:
+            await self._plain.discard(link, True, error)
+            raise
+        await self._plain.release(link, True)
 
     async def release(self, link: Link, writing: bool) -> None:
         await self._plain.release(link, writing)

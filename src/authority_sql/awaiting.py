@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from time import monotonic
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import PoolProxiedConnection
@@ -25,7 +27,8 @@ class AwaitingLender:
     """Keeps *size* connections at hand, the warmest on top, and opens `EXTRA` more when all are at work.
 
     An engine that is not ours gets its connections back after each piece of work: *size* is `None`. Writers of this
-    process queue on SQLite; where there is one connection (an in-memory database), reads queue too.
+    process queue on SQLite; where there is one connection (an in-memory database), reads queue too, and it is never
+    closed: the database would go with it.
     """
 
     def __init__(self, engine: AsyncEngine, size: int | None) -> None:
@@ -37,7 +40,7 @@ class AwaitingLender:
         self._size = size or 0
         self._permits = None if size is None else asyncio.Semaphore(size + EXTRA)
         self._idle: list[AwaitingLink] = []
-        self._dropping: set[asyncio.Future[None]] = set()
+        self._ending: set[asyncio.Future[None]] = set()
 
     async def acquire(self, writing: bool) -> Link:
         """Lend the connection used last, or a new one."""
@@ -52,7 +55,7 @@ class AwaitingLender:
         try:
             while self._idle:
                 link = self._idle.pop()
-                if monotonic() - link.opened < LIFETIME:
+                if self._shared or monotonic() - link.opened < LIFETIME:
                     return link
                 await self._drop(link.proxy)
             proxy: PoolProxiedConnection = await greenlet_spawn(self._engine.sync_engine.raw_connection)
@@ -64,6 +67,12 @@ class AwaitingLender:
     async def release(self, link: Link, writing: bool) -> None:
         """Keep the connection for the next, unless there are enough."""
         mine = _awaiting(link)
+        if self._shared and self._size == 0:  # SQLAlchemy throws away what is cancelled on its way back
+            await self.to_the_end(self._given_back(mine, writing))
+        else:
+            await self._given_back(mine, writing)
+
+    async def _given_back(self, mine: AwaitingLink, writing: bool) -> None:
         try:
             if len(self._idle) < self._size:
                 self._idle.append(mine)
@@ -73,8 +82,15 @@ class AwaitingLender:
             self._leave(writing)
 
     async def discard(self, link: Link, writing: bool, error: BaseException) -> None:
-        """Roll back and keep the connection; close it when that fails, or when the work was cancelled."""
+        """Roll back and keep the connection; close it when that fails, or when the work was cancelled.
+
+        The one connection of an in-memory database is kept in any case. Its driver rolls back when the statement that
+        was cancelled is over.
+        """
         mine = _awaiting(link)
+        if self._shared:
+            await self.to_the_end(self._kept(mine, writing))
+            return
         sound = False
         try:
             sound = isinstance(error, Exception) and await self._undone(mine)
@@ -84,6 +100,13 @@ class AwaitingLender:
             else:
                 self._leave(writing)
                 await self._drop(mine.proxy)
+
+    async def to_the_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do *work*, to the end also when this task is cancelled once more meanwhile."""
+        ending = asyncio.ensure_future(work)
+        self._ending.add(ending)  # the loop itself holds tasks weakly
+        ending.add_done_callback(self._ending.discard)
+        await asyncio.shield(ending)
 
     async def _permitted(self, permits: asyncio.Semaphore) -> None:
         if not permits.locked():
@@ -95,11 +118,11 @@ class AwaitingLender:
             raise StorageUnavailable("Every connection to the database is at work.") from None
 
     async def _drop(self, proxy: PoolProxiedConnection) -> None:
-        """Close a connection, to the end also when this task is cancelled once more meanwhile."""
-        dropping = asyncio.ensure_future(greenlet_spawn(_invalidate, proxy))
-        self._dropping.add(dropping)  # the loop itself holds tasks weakly
-        dropping.add_done_callback(self._dropping.discard)
-        await asyncio.shield(dropping)
+        await self.to_the_end(greenlet_spawn(_invalidate, proxy))
+
+    async def _kept(self, link: AwaitingLink, writing: bool) -> None:
+        await self._undone(link)
+        await self._given_back(link, writing)
 
     async def _undone(self, link: AwaitingLink) -> bool:
         try:

@@ -4,34 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-import anyio
 import pytest
 
 from authority_core.kernel.changes import Change, Conflict, Put, Replace, Spend
 from authority_core.testing.contract.samples import KEEP, NOW, a_client, a_grant, key_of
 from authority_sql import AsyncSqlStorage
+from support.cancelling import STEPS, WAYS
 from support.postgres import database
-
-
-async def cancelled_once(work, steps: int) -> None:
-    task = asyncio.ensure_future(work)
-    for _ in range(steps):
-        await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-async def cancelled_for_good(work, steps: int) -> None:
-    """Cancel *work* as anyio and Starlette do: whatever it still waits for is cancelled too."""
-    async with anyio.create_task_group() as group:
-        group.start_soon(lambda: work)
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        group.cancel_scope.cancel()
-
-
-STEPS = [*range(20), *(2**power for power in range(5, 14))]
-"""Turns of the event loop before a commit is cancelled: from none to more than any commit takes."""
 
 
 def one_statement(name: str) -> list[Change]:
@@ -44,7 +23,7 @@ def a_transaction(name: str) -> list[Change]:
 
 @pytest.mark.parametrize("scheme", ["postgresql:", "postgresql+asyncpg:"])
 @pytest.mark.parametrize("changes", [one_statement, a_transaction])
-@pytest.mark.parametrize("cancelled", [cancelled_once, cancelled_for_good])
+@pytest.mark.parametrize("cancelled", WAYS)
 def test_a_cancelled_commit_leaves_storage_usable(scheme, changes, cancelled):
     """However far a commit had come: all of it is there, or none; what comes after it is answered rightly."""
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import sqlite3
 import subprocess
 import sys
 
-import anyio
 import attrs
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -22,6 +20,7 @@ from authority_core.testing.contract.samples import KEEP, LATER, NOW, a_grant, a
 from authority_sql import AsyncSqlStorage, SqlStorage, engines, metadata_for, migrate, migration_sql, pending
 from authority_sql.migrating import take_revisions
 from authority_sql.shapes import INSERTABLE, MUTABLE
+from support.cancelling import WAYS
 from support.revisions import REVISIONS
 
 
@@ -299,26 +298,8 @@ class TestAsyncEngineOfTheHost(StorageContract):
         await self.engine.dispose()
 
 
-async def cancelled_once(work, steps):
-    """Cancel *work* as asyncio does, once, after so many steps of the loop."""
-    task = asyncio.create_task(work)
-    for _ in range(steps):
-        await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-async def cancelled_for_good(work, steps):
-    """Cancel *work* as anyio and Starlette do: whatever it still waits for is cancelled too."""
-    async with anyio.create_task_group() as group:
-        group.start_soon(lambda: work)
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        group.cancel_scope.cancel()
-
-
 @pytest.mark.anyio
-@pytest.mark.parametrize("cancelled", [cancelled_once, cancelled_for_good])
+@pytest.mark.parametrize("cancelled", WAYS)
 async def test_a_cancelled_commit_leaves_storage_usable(url, cancelled):
     """However far a commit had come when it was cancelled: all of it is there, or none, and the next one works."""
     migrate(url)
