@@ -87,14 +87,16 @@ def _shown(value: object) -> str:
 
 
 def _deployment_faults(database: str | None) -> list[str]:
+    from authority_core.kernel.settings_faults import short, whole_number
+
     faults = []
     for name, low, high in (("PORT", 1, 65535), ("WORKERS", 1, 512)):
         text = os.environ.get(PREFIX + name)
         if text and not (text.isdigit() and low <= int(text) <= high):
-            faults.append(f"{PREFIX}{name} must be a whole number from {low} to {high}.")
+            faults.append(f"{PREFIX}{name} {whole_number(low, high, text)}")
     adapter = os.environ.get(PREFIX + "ADAPTER")
     if adapter and adapter not in ADAPTERS:
-        faults.append(f"{PREFIX}ADAPTER must be one of {', '.join(ADAPTERS)}.")
+        faults.append(f"{PREFIX}ADAPTER must be one of {', '.join(ADAPTERS)}, not {short(adapter)}.")
     try:
         url = database or variable("DATABASE_URL")
         if url is None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from attrs import Attribute
 
+from .settings_faults import short, whole_number
+
 PREFIX = "AUTHORITY_"
 
 # Variables of the command line and of the deployment, which are not settings of the issuer.
@@ -24,7 +26,9 @@ def _variable(environ: Mapping[str, str], name: str, faults: list[str]) -> str |
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
-            faults.append(f"{name}_FILE: the file cannot be read ({error.strerror}).")
+            faults.append(f"{name}_FILE: the file {path} cannot be read ({error.strerror}).")
+        except UnicodeDecodeError:
+            faults.append(f"{name}_FILE: the file {path} is not text in UTF-8; write a random key as hexadecimal.")
     return environ.get(name)
 
 
@@ -38,7 +42,8 @@ def _unknown(environ: Mapping[str, str], known: set[str]) -> list[str]:
         if name.removesuffix("_FILE") in known | OUTSIDE:
             continue
         close = difflib.get_close_matches(name, known | OUTSIDE, 1)
-        faults.append(f"{name} is not a setting." + (f" Did you mean {close[0]}?" if close else ""))
+        hint = f" Did you mean {close[0]}?" if close else " Take it away, or look for its name in the list of settings."
+        faults.append(f"{name} is not a setting.{hint}")
     return faults
 
 
@@ -59,10 +64,13 @@ def read_environment(
         if text is None and attribute.name == "issuer" and "issuer" not in given:
             text = _variable(environ, PREFIX + "BASE_URL", faults)
         if text:
-            reader = attribute.metadata.get("read", str)
+            rule = attribute.metadata
             try:
-                values[attribute.name] = reader(text)
+                values[attribute.name] = rule.get("read", str)(text)
             except ValueError as error:
-                faults.append(f"{name}: " + ("must be a whole number." if reader is int else f"{error}."))
+                if "low" in rule:
+                    faults.append(f"{name} {whole_number(rule['low'], rule['high'], text)}")
+                else:
+                    faults.append(f"{name} {error}, not {short(text)}.")
     faults.extend(_unknown(environ, known))
     return values, faults

@@ -168,7 +168,7 @@ class Settings:
 
     # sessions
     session_key: str = _text(
-        "session_id", "Name of the session cookie, another for each server on one host; `__Host-` goes before it under https."
+        "session_id", "Name of the session cookie, one for each server of a host; https puts `__Host-` before it."
     )
     session_duration_days: int = _integer(7, 1, 365, "Absolute life of a session, days.")
     idle_timeout_minutes: int = _integer(30, 0, 10080, "Idle life of a session, minutes; 0 is none.")

@@ -115,15 +115,47 @@ def test_every_fault_is_reported_at_once():
     for word in (
         "AUTHORITY_ISSUER is not set",
         "secret_key is shorter",
-        "AUTHORITY_CODE_TTL: must be a whole number",
-        "AUTHORITY_REQUIRE_STATE: must be true or false",
-        "theme must be one of",
+        "AUTHORITY_CODE_TTL must be a whole number from 10 to 600, not 'soon'.",
+        "AUTHORITY_REQUIRE_STATE must be true or false, not 'maybe'.",
+        "theme must be one of auto, dark, light, not 'pink'.",
         "Did you mean AUTHORITY_CODE_TTL",
         "AUTHORITY_NONSENSE is not a setting",
-        "AUTHORITY_ID_TOKEN_TTL_FILE: the file cannot be read",
+        "AUTHORITY_ID_TOKEN_TTL_FILE: the file /nonexistent/file cannot be read (No such file or directory).",
     ):
         assert word in text
     assert "short\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"code_ttl": 601}, "code_ttl must be a whole number from 10 to 600, not 601."),
+        ({"issuer": "https://[::1"}, "issuer is not a URL: give the public address of this server,"),
+        ({"issuer": "https://ïd.example.com"}, "write a host of other letters as xn--…"),
+        ({"issuer": "http://localhost", "env": "production"}, "set env to development"),
+        ({"scopes": ("read",)}, "scopes: 'read' must be a Scope, such as Scope('read', 'Read your files')."),
+        ({"scopes": (Scope("openid", ""), Scope("openid", ""))}, "only what comes besides the standard ones"),
+        ({"trusted_proxies": ("10.0.0.0/8", "proxy.local")}, "such as 10.0.0.0/8, not 'proxy.local'."),
+        ({"session_key": "x" * 65}, f"not '{'x' * 38}…."),
+        ({"refresh_token_absolute_ttl": 300}, "(300) must not be shorter than refresh_token_ttl (2592000)"),
+        ({"secret_key_previous": ("old",)}, "secret_key_previous is shorter than 32 bytes: give it as it was"),
+    ],
+)  # fmt: skip
+def test_a_fault_says_what_to_do(values, told):
+    """What is wrong, what was given, and what would do."""
+    assert any(told in fault for fault in faults(**values))
+
+
+def test_no_fault_quotes_a_secret(tmp_path):
+    """Too short, too regular, or no text at all: its name is enough."""
+    binary = tmp_path / "key"
+    binary.write_bytes(b"\xff\xfe" * 20)
+
+    assert "aaaa" not in "".join(faults(env="production", secret_key="a" * 32, secret_key_previous=("aaaa",)))
+    with pytest.raises(ConfigurationError) as raised:
+        Settings.from_env({**GOOD, "AUTHORITY_SECRET_KEY": "", "AUTHORITY_SECRET_KEY_FILE": str(binary)})
+    assert "AUTHORITY_SECRET_KEY is not set" in str(raised.value)
+    assert "is not text in UTF-8; write a random key as hexadecimal." in str(raised.value)
 
 
 def test_the_environment_is_read(tmp_path, monkeypatch):
