@@ -19,6 +19,16 @@ from .values import transient
 
 A = TypeVar("A", covariant=True)
 
+# `place` is a change's turn where a store without transactions makes them one by one (`in_order`) and may die between
+# two. What takes away comes before what gives, so that half a commit refuses too much and never allows too much:
+#
+#   0  Spend            the one that may be lost to another goes first; whoever loses it has written nothing
+#   1  Revoke, CutOff   ends are marked before anything that they are to end can come
+#   2  Remove           frees the names and keys that
+#   3  Replace          may take at once
+#   4  Count            a counter that is full lets nothing through that comes after it
+#   5  Put              what is given out, last
+
 
 class Conflict(Exception):
     """Somebody was first, or the database asks for another try: nothing was written, look again and decide again."""
