@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
+import attrs
+
 from authority_core.kernel import records as r
 
 from .columns import Row, reader, writer
@@ -214,8 +216,8 @@ USER = Shape(r.User, "users", ("user_id",), {
     "version": WHOLE,
 })  # fmt: skip
 
-STANDING = ("active", "locked_at", "unlock_at", "password_must_change")
-"""The columns of a user that say whether it may act."""
+STANDING = tuple(one.name for one in attrs.fields(r.Standing))
+"""The columns of a user that say whether it may act: of the names of `Standing`'s fields, in their order."""
 
 SESSION = Shape(r.Session, "sessions", ("session_id",), {
     "session_id": TEXT,

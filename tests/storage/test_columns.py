@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+import attrs
 import pytest
 from attrs import frozen
 
+from authority_core.kernel.records import Standing
+from authority_core.testing.contract.samples import a_grant, a_refresh_token, a_user
+from authority_sql import rows, shapes
 from authority_sql.columns import reader, writer
 from authority_sql.kinds import FLAG, TEXT, TIME, WORDS, micros, optional
 from authority_sql.schema import tables_for
@@ -56,3 +60,22 @@ def test_names_are_no_places_of_values(where):
         tables_for(*where)
 
     assert tables_for("app_1_", "app_1").of["grants"].name == "app_1_grants"
+
+
+@pytest.mark.parametrize("changed", [None, *(one.name for one in attrs.fields(Standing))])
+def test_every_field_of_a_standing_is_read_from_its_own_column(changed):
+    """A field that `Standing` gets is told as well, or this fails: none shifts into the place of another."""
+    user = attrs.evolve(a_user("subject"), active=True, locked_at=None, unlock_at=None, password_must_change=False)
+    if changed is not None:
+        now = getattr(user, changed)
+        user = attrs.evolve(user, **{changed: not now if isinstance(now, bool) else AT})
+    columns = dict(zip(shapes.USER.names, shapes.USER.encode(user), strict=True))
+    row = (
+        *shapes.REFRESH.encode(a_refresh_token()), *shapes.GRANT.encode(a_grant()), None, None, None, None,
+        *(columns[name] for name in shapes.STANDING), None, None,
+    )  # fmt: skip
+    holder = rows.refresh_token(row).holder
+
+    assert holder is not None
+    assert isinstance(holder.account, Standing)
+    assert attrs.asdict(holder.account) == {name: getattr(user, name) for name in shapes.STANDING}
