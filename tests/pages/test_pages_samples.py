@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
+from attrs import evolve
 
 from authority_core.kernel import pages as models
 from authority_core.kernel.pages import ConsentPage, Page, PasswordChangePage, SignInPage, SignOutPage
@@ -170,6 +171,26 @@ def test_a_new_password_is_asked_for_twice_and_offered_to_password_managers(page
     for text in ("Ada Lovelace", "Acme Notes", *sample.page.rules):
         assert text in document.text
     assert not [element for _, element in document.elements if element.get("role") == "alert"]
+
+
+def test_each_rule_of_a_password_is_a_line_of_its_own(pages: JinjaPages) -> None:
+    """What it needs is a list that the field points to, not a sentence to be taken apart."""
+    (sample,) = [sample for sample in SAMPLES if sample.label == "password-change"]
+    html = pages.render(sample.page, sample_view())
+    rules = html.split('<ul class="rules" id="rules">')[1].split("</ul>")[0]
+
+    assert rules.count("<li>") == len(sample.page.rules)
+    assert "<li>Add a digit.</li>" in rules
+
+
+@pytest.mark.parametrize(("name", "small"), [("Acme Notes", False), ("The Association of Long Names " * 3, True)])
+def test_a_long_name_is_asked_about_in_smaller_letters(name: str, small: bool, pages: JinjaPages) -> None:
+    """A heading of a hundred letters does not push the question off the screen."""
+    (sample,) = [sample for sample in SAMPLES if sample.label == "consent"]
+    client = evolve(sample.page.client, name=name)
+    html = pages.render(evolve(sample.page, client=client), sample_view())
+
+    assert ('<h1 class="long">' in html) is small
 
 
 def test_faults_of_a_new_password_are_announced_and_tied_to_the_fields(pages: JinjaPages, read) -> None:
