@@ -138,12 +138,15 @@ class KeepingLender:
     async def acquire(self, writing: bool) -> Link:
         """Lend the connection used last, or a new one."""
         mine = self._process.mine()
-        if not mine.permits.acquire(timeout=PATIENCE):
-            raise StorageUnavailable("Every connection to the database is at work.")
-        try:
+        permitted = False
+        try:  # before the permit: the handler of a signal may raise as soon as it is there
+            permitted = mine.permits.acquire(timeout=PATIENCE)
+            if not permitted:
+                raise StorageUnavailable("Every connection to the database is at work.")
             return _at_hand(mine) or _opened(self._engine)
         except BaseException:
-            mine.permits.release()
+            if permitted:
+                mine.permits.release()
             raise
 
     async def release(self, link: Link, writing: bool) -> None:

@@ -26,6 +26,8 @@ LIFETIME = 1800.0
 """Seconds after which a connection is opened anew: what lies between may forget it."""
 PATIENCE = 30.0
 """Seconds to wait for one that is free."""
+WRITER_PATIENCE = 30.0
+"""Seconds that a writer on SQLite waits for its turn among those of its own process."""
 
 _SYNC = {"sqlite": "pysqlite", "postgresql": "psycopg"}
 _ASYNC = {"sqlite": "aiosqlite", "postgresql": "psycopg_async"}

@@ -22,6 +22,11 @@ def conflict() -> Conflict:
     return Conflict("somebody was first")
 
 
+def crowded() -> StorageUnavailable:
+    """Return the refusal of a writer whose turn did not come."""
+    return StorageUnavailable("Too many writers are waiting for the database file.")
+
+
 def translated(error: Exception) -> Exception:
     """Return what *error*, raised by a driver or by SQLAlchemy's pool, means; a mistake of ours returns itself."""
     original = getattr(error, "orig", None) or error

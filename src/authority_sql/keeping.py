@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from threading import Lock
 from typing import Any, TypeVar
 
 from attrs import define, field
 from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from authority_core.kernel.changes import StorageUnavailable
-
-from .errors import conflict
+from .engines import WRITER_PATIENCE
+from .errors import conflict, crowded
 from .plan import Step
 from .prepared import Values
 from .processes import OfProcess
 
 T = TypeVar("T")
 Execute = Callable[..., Any]
-
-WRITER_PATIENCE = 30.0
-"""Seconds to wait for this process's own turn to write."""
 
 
 class _Link:
@@ -71,7 +67,9 @@ class _Link:
 @define(eq=False)
 class _Connections:
     idle: deque[_Link] = field(factory=deque)
-    writer: Lock = field(factory=Lock)
+    writer: threading.RLock = field(factory=threading.RLock)
+    at_work: bool = False
+    """Whether the owner of the lock is between the beginning and the end of its work."""
 
 
 class KeepingConnector:
@@ -100,13 +98,25 @@ class KeepingConnector:
         return self._in_turn(self._process.mine(), _Link.write, steps)
 
     def _in_turn(self, mine: _Connections, work: Callable[..., T], *arguments: Any) -> T:
-        """Do *work* when nobody else of this process does any that queues."""
-        if not mine.writer.acquire(timeout=WRITER_PATIENCE):
-            raise StorageUnavailable("Too many writers are waiting for the database file.")
+        """Do *work* when nobody else of this process does any that queues.
+
+        The handler of a signal may raise right after the lock was taken, before anybody has noted it. The lock knows
+        its owner: it is released where this thread has it. Who is at work already, and comes again from such a
+        handler, is refused.
+        """
         try:
-            return self._lent(mine, work, *arguments)
+            if not mine.writer.acquire(timeout=WRITER_PATIENCE) or mine.at_work:
+                raise crowded()
+            mine.at_work = True
+            try:
+                return self._lent(mine, work, *arguments)
+            finally:
+                mine.at_work = False
         finally:
-            mine.writer.release()
+            try:  # noqa: SIM105 - suppress() is a call, after which another handler may raise
+                mine.writer.release()
+            except RuntimeError:
+                pass
 
     def _lent(self, mine: _Connections, work: Callable[..., T], *arguments: Any) -> T:
         """Do *work* on an idle connection or a new one, and keep it; one that cannot be rolled back is closed."""
