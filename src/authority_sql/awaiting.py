@@ -19,7 +19,8 @@ from sqlalchemy.util import greenlet_spawn
 from authority_core.kernel.changes import StorageUnavailable
 
 from .awaiting_links import DRIVERS, AiosqliteLink, AsyncpgLink, AwaitingLink, PsycopgLink
-from .engines import EXTRA, LIFETIME, PATIENCE, in_memory
+from .engines import EXTRA, LIFETIME, PATIENCE, WRITER_PATIENCE, in_memory
+from .errors import crowded
 from .links import Link
 
 
@@ -36,7 +37,7 @@ class AwaitingLender:
         self._link = DRIVERS[engine.dialect.driver]
         self._one_writer = engine.dialect.name == "sqlite"
         self._shared = in_memory(engine.url)
-        self._turn = asyncio.Lock()
+        self._turn = asyncio.Semaphore(1)
         self._size = size or 0
         self._permits = None if size is None else asyncio.Semaphore(size + EXTRA)
         self._idle: list[AwaitingLink] = []
@@ -44,11 +45,11 @@ class AwaitingLender:
 
     async def acquire(self, writing: bool) -> Link:
         """Lend the connection used last, or a new one."""
-        if self._queued(writing):
-            await self._turn.acquire()
+        if self._queued(writing) and not await _entered(self._turn, WRITER_PATIENCE):
+            raise crowded()
         try:
-            if self._permits is not None:
-                await self._permitted(self._permits)
+            if self._permits is not None and not await _entered(self._permits, PATIENCE):
+                raise StorageUnavailable("Every connection to the database is at work.")
         except BaseException:
             self._leave_turn(writing)
             raise
@@ -108,15 +109,6 @@ class AwaitingLender:
         ending.add_done_callback(self._ending.discard)
         await asyncio.shield(ending)
 
-    async def _permitted(self, permits: asyncio.Semaphore) -> None:
-        if not permits.locked():
-            await permits.acquire()
-            return
-        try:
-            await asyncio.wait_for(permits.acquire(), PATIENCE)
-        except TimeoutError:
-            raise StorageUnavailable("Every connection to the database is at work.") from None
-
     async def _drop(self, proxy: PoolProxiedConnection) -> None:
         await self.to_the_end(greenlet_spawn(_invalidate, proxy))
 
@@ -153,6 +145,17 @@ class AwaitingLender:
         """Close every connection that is not at work."""
         while self._idle:
             await greenlet_spawn(self._idle.pop().proxy.close)
+
+
+async def _entered(gate: asyncio.Semaphore, patience: float) -> bool:
+    """Pass *gate*; tell whether it opened within *patience* (seconds)."""
+    if not gate.locked():
+        return await gate.acquire()
+    try:
+        async with asyncio.timeout(patience):
+            return await gate.acquire()
+    except TimeoutError:
+        return False
 
 
 def _invalidate(proxy: PoolProxiedConnection) -> None:
