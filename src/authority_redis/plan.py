@@ -5,7 +5,7 @@ Keys are declared, as a cluster asks; what a record held before it is replaced o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import assert_never
 
 from attrs import evolve, field, frozen
@@ -30,7 +30,7 @@ class Call:
     arguments: list[Text] = field(factory=list)
 
 
-def plan(changes: Iterable[Change]) -> Call:
+def plan(changes: Sequence[Change]) -> Call:
     """Return the call that makes *changes* happen. Raises `ValueError` for a digest that is not one."""
     call = Call()
     for change in in_order(changes):

@@ -5,8 +5,8 @@ Pure. Knows nothing of connections; what it returns runs in one transaction or n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import assert_never
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, assert_never
 
 from attrs import evolve
 
@@ -20,6 +20,13 @@ from .prepared import Prepared, Values
 from .statements import Statements
 
 _UNBOUNDED = 2**62
+_WANTED: Mapping[type[Change], Callable[[Any], object]] = {
+    Spend: lambda change: bytes(change.key),
+    Revoke: lambda change: (change.what, change.id),
+    CutOff: lambda change: (change.subject, change.client_id or ""),
+    Count: lambda change: bytes(change.key),
+}
+"""What names the row that several commits may want at the same time; records of `Put` have names of their own."""
 
 
 @transient
@@ -34,17 +41,32 @@ class Step:
     """The key of the row that the statement may write over; empty where it writes over none, or says so itself."""
 
 
-def plan(statements: Statements, changes: Iterable[Change]) -> list[Step]:
+def plan(statements: Statements, changes: Sequence[Change]) -> list[Step]:
     """Return the statements that make *changes* happen, in the order of the storage protocol.
 
     Raises `ValueError` for a digest that is not one.
     """
     steps: list[Step] = []
-    for change in in_order(changes):
+    for change in _untangled(in_order(changes)):
         steps.append(_step(statements, change))
         if isinstance(change, Replace | Remove) and isinstance(change.record, User):
             steps += _names(statements, change.record, taken=isinstance(change, Replace))
     return steps
+
+
+def _untangled(changes: Sequence[Change]) -> Sequence[Change]:
+    """Return *changes*, which are in order, so that any two commits take what both may want in the same order.
+
+    Otherwise each could hold what the other waits for, and PostgreSQL would end one of them after a second (40P01).
+    """
+    if sum(type(change) in _WANTED for change in changes) < 2:
+        return changes
+    return sorted(changes, key=_turn)
+
+
+def _turn(change: Change) -> tuple[int, str, object]:
+    wanted = _WANTED.get(type(change))
+    return (change.place, "", ()) if wanted is None else (change.place, type(change).__name__, wanted(change))
 
 
 def _names(statements: Statements, user: User, *, taken: bool) -> list[Step]:

@@ -16,6 +16,7 @@ import authority_core
 import authority_flask
 import authority_pages
 import authority_starlette
+from authority_core.kernel.records import Interaction
 from authority_core.kernel.redirect_uri import fault
 from authority_core.oauth.checks.scope import parse_scope
 from authority_core.oauth.context import by_claims
@@ -246,7 +247,7 @@ def test_a287_unbounded_state(world):
         world.browser().get(world.party().url())
     world.server.clock.wind(days=400)
     world.server.storage.cleanup(world.server.clock.now)
-    assert "Interaction" not in {name for name, table in world.server.storage._records.items() if table}
+    assert Interaction not in {kind for kind, table in world.server.storage._records.items() if table}
     world.server.events.clear()
     paths = ("/signin", "/nope", "/token", "/static/x", "/.well-known/jwks.json", "/userinfo")
     for path in paths:

@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 
 from authority_core import HttpResponse
+from authority_core.kernel.records import Grant
 from authority_core.kernel.sync import METHODS
 from authority_core.testing.memory import MemoryStorage
 from authority_redis import RedisStorage, SplitStorage
@@ -126,7 +127,7 @@ def calls_of_a_story(redis: RedisServer) -> int:
 
 def live_grants(world: World) -> int:
     memory = world.server.storage
-    grants = [memory.grant(str(key)) for key in memory._records["Grant"]]
+    grants = [memory.grant(str(key)) for key in memory._records[Grant]]
     return sum(grant is not None and grant.revoked_at is None for grant in grants)
 
 

@@ -182,7 +182,11 @@ class Server:
     def snapshot(self, *, without: tuple[str, ...] = ("AuditRecord", "Session")) -> object:
         """Return all that is stored besides audit, sessions and counters, to compare before and after."""
         storage = self.storage
-        tables = {name: dict(table) for name, table in storage._records.items() if name not in without and table}
+        tables = {
+            kind.__name__: dict(table)
+            for kind, table in storage._records.items()
+            if kind.__name__ not in without and table
+        }
         return copy.copy((tables, dict(storage._spent), dict(storage._revoked), dict(storage._cut_off)))
 
 

@@ -74,7 +74,7 @@ VISITS = st.tuples(
 
 
 def in_memory_sizes(storage: MemoryStorage) -> dict[str, int]:
-    sizes = {name: len(table) for name, table in storage._records.items()}
+    sizes = {kind.__name__: len(table) for kind, table in storage._records.items()}
     marks = {"spent": storage._spent, "revoked": storage._revoked, "cut off": storage._cut_off}
     return sizes | {name: len(table) for name, table in {**marks, "counters": storage._counters}.items()}
 

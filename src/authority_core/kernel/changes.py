@@ -5,7 +5,7 @@ Decisions never write; they return changes, and storage makes all of them happen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import ClassVar, Generic, Literal, TypeVar
@@ -133,8 +133,10 @@ Change = Put | Spend | Revoke | CutOff | Replace | Remove | Count
 _place = attrgetter("place")
 
 
-def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+def in_order(changes: Sequence[Change]) -> Sequence[Change]:
     """Sort *changes* so that a store without transactions may apply them one by one and fails closed."""
+    if len(changes) < 2:
+        return changes
     return tuple(sorted(changes, key=_place))
 
 

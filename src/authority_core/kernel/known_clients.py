@@ -8,12 +8,13 @@ one works at once everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 
 from attrs import define, field
 
 from .changes import Change, Remove, Replace
+from .moment import MomentSource, instant
 from .ports import ClientReads
 from .records import Client
 
@@ -27,14 +28,18 @@ class KnownClients:
 
     _storage: ClientReads
     _memory: timedelta
+    _moment: MomentSource
+    find: Callable[[str], Awaitable[Client | None]] = field(init=False)
+    """Return the client called exactly so, as it is now or was a moment ago: storage itself while nothing is kept."""
     _known: dict[str, tuple[Client, datetime, datetime]] = field(factory=dict, init=False)
     _changes: int = field(default=0, init=False)
 
-    def find(self, client_id: str, now: datetime) -> Awaitable[Client | None]:
-        """Return the client called exactly *client_id* as it is *now*, or was a moment ago."""
-        return self._remembered(client_id, now) if self._memory else self._storage.client(client_id)
+    @find.default
+    def _by_memory(self) -> Callable[[str], Awaitable[Client | None]]:
+        return self._remembered if self._memory else self._storage.client
 
-    async def _remembered(self, client_id: str, now: datetime) -> Client | None:
+    async def _remembered(self, client_id: str) -> Client | None:
+        now = instant(self._moment)
         known = self._known.get(client_id)
         if known is not None and known[1] <= now < known[2]:
             return known[0]

@@ -46,8 +46,9 @@ class Moment:
 
     def token_and_identifier(self, label: str) -> tuple[str, str]:
         """Return a secret as `token` does, and a public identifier for it that tells nothing of it."""
-        drawn = blake2b(self.entropy + label.encode(), digest_size=48).digest()
-        return base64url(drawn[:32]), base64url(drawn[32:])
+        # 49 bytes are 66 characters, of 6 bits each: 258 bits for the secret, 132 for the identifier.
+        drawn = base64url(blake2b(self.entropy + label.encode(), digest_size=49).digest())
+        return drawn[:43], drawn[43:65]
 
     def salt(self, label: str) -> bytes:
         """Return 32 random bytes: those that `token` spells for the same *label*."""

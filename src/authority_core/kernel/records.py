@@ -131,7 +131,7 @@ class RefreshToken:
     keep_until: datetime
 
 
-@transient(kw_only=True)
+@transient
 class AccessToken:
     """An opaque access token. A token of `client_credentials` has no grant and no subject of its own."""
 

@@ -45,9 +45,7 @@ class Form:
     __slots__ = ("_pairs", "_values", "repeated")
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        self._pairs = pairs
-        self._values = dict(pairs)
-        self.repeated = _NOTHING
+        self._pairs, self._values, self.repeated = pairs, dict(pairs), _NOTHING
         if len(self._values) != len(pairs):
             names = [name for name, _ in pairs]
             self.repeated = frozenset(name for name in self._values if names.count(name) > 1)
@@ -57,12 +55,15 @@ class Form:
 
         Raises `Problem` (`invalid_request`) when it was sent more than once.
         """
-        if name in self.repeated:
+        if self.repeated and name in self.repeated:
             raise Problem("invalid_request", "A parameter was sent more than once.", reason=f"repeated: {name[:40]!r}")
         return self._values.get(name) or None
 
     def require(self, name: str) -> str:
         """Return the value of *name*; raises `Problem` (`invalid_request`) when it is missing."""
+        value = self._values.get(name)
+        if value and not self.repeated:
+            return value
         value = self.get(name)
         if value is None:
             raise Problem("invalid_request", "A required parameter is missing.", reason=f"missing: {name}")
@@ -76,8 +77,12 @@ class Form:
 
     def refuse_repeats(self, allowed: frozenset[str] = _NOTHING) -> None:
         """Raise `Problem` when any parameter but those *allowed* came more than once (RFC 6749 §3.1, §3.2)."""
-        if self.repeated and self.repeated - allowed:
+        if self.repeated - allowed:
             raise Problem("invalid_request", "A parameter was sent more than once.")
+
+    def lacks(self, names: frozenset[str]) -> bool:
+        """Tell whether none of *names* was sent, not even empty."""
+        return names.isdisjoint(self._values)
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
@@ -91,8 +96,9 @@ def decode_pair(data: bytes, separator: str) -> tuple[str, str, str]:
 
     Raises `Problem` (`invalid_request`) for bad escapes, NUL, or anything but UTF-8.
     """
-    one, found, other = _text(data).partition(separator)
-    return _unescaped(one), found, _unescaped(other)
+    text = _text(data)
+    one, found, other = text.partition(separator)
+    return (_unescaped(one), found, _unescaped(other)) if "%" in text else (one, found, other)
 
 
 def parse_form(data: bytes) -> Form:
@@ -109,7 +115,9 @@ def parse_form(data: bytes) -> Form:
     for part in text.split("&"):
         if part:
             name, _, value = part.partition("=")
-            pairs.append((_unescaped(name), _unescaped(value)) if "%" in part else (name, value))
+            pairs.append((name, value))
+    if "%" in text:
+        pairs = [(_unescaped(name), _unescaped(value)) for name, value in pairs]
     return Form(pairs)
 
 
@@ -187,5 +195,7 @@ LONGEST_AGENT = 512
 
 def user_agent(request: HttpRequest) -> str | None:
     """Return what the browser calls itself, cut short, and without NUL, which not every database can hold."""
-    agent = request.headers.get("user-agent") or ""
+    agent = request.headers.get("user-agent")
+    if not agent:
+        return None
     return agent[: 2 * LONGEST_AGENT].replace("\x00", "")[:LONGEST_AGENT] or None

@@ -14,7 +14,7 @@ Headers = tuple[tuple[str, str], ...]
 
 NO_STORE: Headers = (("cache-control", "no-store"), ("pragma", "no-cache"))
 _JSON: Headers = (("content-type", "application/json;charset=UTF-8"), ("x-content-type-options", "nosniff"))
-_JSON_NO_STORE: Headers = _JSON + NO_STORE
+JSON_NO_STORE: Headers = _JSON + NO_STORE
 
 
 @transient
@@ -32,12 +32,7 @@ class HttpResponse:
 
 def json_response(value: Mapping[str, object], status: int = 200, headers: Headers = ()) -> HttpResponse:
     """Answer with a JSON object that no cache may keep (RFC 6749 §5.1)."""
-    return HttpResponse(status, _JSON_NO_STORE + headers, encode_json(value).encode("utf-8"))
-
-
-def json_text_response(text: str) -> HttpResponse:
-    """Answer 200 with the JSON object whose *text* is known already."""
-    return HttpResponse(200, _JSON_NO_STORE, text.encode("utf-8"))
+    return HttpResponse(status, JSON_NO_STORE + headers, encode_json(value).encode("utf-8"))
 
 
 def error_response(refusal: Refusal, headers: Headers = ()) -> HttpResponse:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, TypeVar
 
 import attrs
@@ -221,7 +222,7 @@ class Settings:
         """The algorithms the server has keys for; RS256 always (OpenID Connect Core §15.1)."""
         return tuple(dict.fromkeys(("RS256", self.jwt_algorithm, self.access_token_algorithm)))
 
-    @property
+    @cached_property
     def audience(self) -> str:
         """`aud` of access tokens when no resource is asked for."""
         return self.default_audience or self.issuer

@@ -44,7 +44,7 @@ class Shell:
 
     @clients.default
     def _remembered(self) -> KnownClients:
-        return KnownClients(self.storage, seconds(self.settings.client_cache_ttl))
+        return KnownClients(self.storage, seconds(self.settings.client_cache_ttl), self.moment)
 
     @_trail.default
     def _as_settings_ask(self) -> AuditTrail:
@@ -70,17 +70,14 @@ class Shell:
 
         Returns whether they were made; otherwise somebody was first, nothing was written, and one looks again.
         """
-        lines = self._trail.lines(decision.events, origin, moment)
-        try:
-            if decision.changes:
-                try:
-                    await self.storage.commit(in_order((*decision.changes, *lines)))
-                finally:  # also when the answer was lost: it may have been written
-                    self.clients.forget(decision.changes)
-            elif lines:
-                await self.storage.commit(lines)
-        except Conflict:
-            return False
+        lines, changes = self._trail.lines(decision.events, origin, moment), in_order(decision.changes)
+        if lines or changes:
+            try:
+                await self.storage.commit((*changes, *lines) if lines else changes)
+            except Conflict:
+                return False
+            finally:  # also when the answer was lost: it may have been written
+                self.clients.forget(changes)
         if self.listeners:
             await self._tell(decision.events, origin)
         return True

@@ -34,7 +34,8 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         coroutine.send(None)
     except StopIteration as stop:
-        return cast(T, stop.value)
+        value: T = stop.value
+        return value
     waiting = _where(coroutine)
     coroutine.close()
     raise RuntimeError(

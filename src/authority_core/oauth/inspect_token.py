@@ -160,7 +160,7 @@ async def _live_client(
     if grant is not None and (grant.revoked_at is not None or over(grant, shell.settings, look.now)):
         return None
     if client is None or client.client_id != client_id:
-        client = await shell.clients.find(client_id, look.now) if client_id else None
+        client = await shell.clients.find(client_id) if client_id else None
     if client is None or not client.active:
         return None
     valid_after = client.tokens_valid_after

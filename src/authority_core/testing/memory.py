@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import TypeVar, assert_never, cast
+from typing import Any, TypeVar, assert_never
 
 from attrs import evolve
 
@@ -39,6 +39,9 @@ from ..kernel.records import (
 K = TypeVar("K")
 V = TypeVar("V")
 
+_Other = Spend | Revoke | CutOff | Replace | Remove | Count
+"""Every change but the commonest."""
+
 class MemoryStorage:
     """Storage in dictionaries.
 
@@ -52,7 +55,7 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._records: defaultdict[str, dict[object, object]] = defaultdict(dict)
+        self._records: defaultdict[type, dict[object, Any]] = defaultdict(dict)
         self._spent: dict[Digest, tuple[Spent, datetime]] = {}
         self._revoked: dict[tuple[str, str], tuple[datetime, datetime]] = {}
         self._cut_off: dict[tuple[str, str | None], tuple[datetime, datetime]] = {}
@@ -62,7 +65,7 @@ class MemoryStorage:
 
     def client(self, client_id: str) -> Client | None:
         """Return the client."""
-        return self._get(Client, client_id)
+        return self._records[Client].get(client_id)
 
     def clients(self, after: str | None = None, limit: int = 100) -> Sequence[Client]:
         """Return clients by id."""
@@ -174,10 +177,22 @@ class MemoryStorage:
         """Check every change, then make them all; see `Commits.commit`."""
         with self._lock:
             spending: set[Digest] = set()
+            puts: list[tuple[dict[object, Any], object, object]] = []
+            others: list[_Other] = []
             for change in changes:
-                self._check(change, spending)
-            for change in changes:
-                self._apply(change)
+                if isinstance(change, Put):
+                    kind = type(change.record)
+                    table, key = self._records[kind], _KEYS[kind](change.record)
+                    if key in table:
+                        raise Conflict
+                    puts.append((table, key, change.record))
+                else:
+                    self._check(change, spending)
+                    others.append(change)
+            for other in others:
+                self._apply(other)
+            for table, key, record in puts:
+                table[key] = record
 
     def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
         """Forget what may be forgotten, *limit* records at most; return how much. One batch does for a dictionary."""
@@ -190,11 +205,8 @@ class MemoryStorage:
             gone += _forget(self._cut_off, lambda mark: mark[1], now, _rest(limit, gone))
             return gone + _forget(self._counters, lambda counter: counter.expires_at, now, _rest(limit, gone))
 
-    def _check(self, change: Change, spending: set[Digest]) -> None:
+    def _check(self, change: _Other, spending: set[Digest]) -> None:
         match change:
-            case Put():
-                if _key(change.record) in self._records[type(change.record).__name__]:
-                    raise Conflict
             case Spend():
                 if change.key in self._spent or change.key in spending:
                     raise Conflict
@@ -225,10 +237,8 @@ class MemoryStorage:
         ):
             raise Conflict
 
-    def _apply(self, change: Change) -> None:
+    def _apply(self, change: _Other) -> None:
         match change:
-            case Put():
-                self._records[type(change.record).__name__][_key(change.record)] = change.record
             case Spend():
                 self._spent[change.key] = (Spent(at=change.at, salt=change.salt), change.keep_until)
             case Revoke():
@@ -266,10 +276,11 @@ class MemoryStorage:
     # --- helpers -----------------------------------------------------------------------------------------------------
 
     def _get(self, kind: type[V], key: object) -> V | None:
-        return cast("V | None", self._records[kind.__name__].get(key))
+        found: V | None = self._records[kind].get(key)
+        return found
 
     def _table(self, kind: type) -> dict[object, object]:
-        return self._records[kind.__name__]
+        return self._records[kind]
 
     def _all(self, kind: type[V]) -> list[V]:
         with self._lock:
@@ -305,8 +316,11 @@ def _identifiers(user: User) -> set[str]:
     return {text.lower() for text in (user.username, user.email) if text is not None}
 
 
-_digest_of = attrgetter("key")
 _KEYS: dict[type, Callable[[object], object]] = {
+    AuthorizationCode: attrgetter("key"),
+    RefreshToken: attrgetter("key"),
+    AccessToken: attrgetter("key"),
+    Interaction: attrgetter("key"),
     Client: attrgetter("client_id"),
     Grant: attrgetter("grant_id"),
     Consent: attrgetter("subject", "client_id"),
@@ -318,7 +332,7 @@ _KEYS: dict[type, Callable[[object], object]] = {
 
 
 def _key(record: object) -> object:
-    return _KEYS.get(type(record), _digest_of)(record)
+    return _KEYS[type(record)](record)
 
 
 def _rest(limit: int | None, gone: int) -> int | None:

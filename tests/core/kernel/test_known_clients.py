@@ -109,10 +109,9 @@ def test_the_memory_is_bounded(monkeypatch):
     monkeypatch.setattr(known_clients, "MOST", 2)
     server, _, party = remembering(3600)
     known = server.authority.shell.clients
-    now = server.clock().now
 
     for name in ("service", "web", "spa"):
-        run(known.find(name, now))
+        run(known.find(name))
 
     assert len(known._known) <= 2
     assert party.credentials(scope="read").status == 200
@@ -128,7 +127,7 @@ def test_the_memory_has_limits(seconds):
 def test_a_client_changed_while_it_was_read_is_not_remembered():
     """What came from storage before the change is used once, and read again."""
     server, storage, _ = remembering(3600)
-    known, now = server.authority.shell.clients, server.clock().now
+    known = server.authority.shell.clients
     reading = storage.client
 
     def changed_meanwhile(client_id: str) -> object:
@@ -139,9 +138,9 @@ def test_a_client_changed_while_it_was_read_is_not_remembered():
 
     storage.client = changed_meanwhile
     server.authority.shell.storage.client = coat(storage).client
-    run(known.find("service", now))
+    run(known.find("service"))
     read = storage.reads
-    run(known.find("service", now))
+    run(known.find("service"))
 
     assert storage.reads == read + 1
 

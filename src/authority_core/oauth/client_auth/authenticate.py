@@ -30,7 +30,7 @@ async def authenticate_client(
     """
     try:
         credentials = read_credentials(request, form)
-        client = await shell.clients.find(credentials.client_id, now)
+        client = await shell.clients.find(credentials.client_id)
         fault = verdict(client, credentials, now)
         if client is None or fault is not None:
             raise unauthenticated(fault or "unknown client", challenge=credentials.method == "client_secret_basic")
@@ -46,7 +46,7 @@ def verdict(client: Client | None, credentials: Credentials, now: datetime) -> s
     """Return why *credentials* do not prove *client*, for the operator, or `None` when they do."""
     presented = digest(KIND, credentials.secret or "")
     live = proved = False
-    for one in client.secrets if client is not None else ():
+    for one in () if client is None else client.secrets:
         if one.expires_at is None or not expired(one.expires_at, now):
             live = True
             proved = equal(one.digest, presented) or proved

@@ -13,6 +13,7 @@ from ...kernel.values import transient
 
 BASIC_CHALLENGE = (("www-authenticate", 'Basic realm="authority", charset="UTF-8"'),)
 LONGEST = 1024
+_IN_A_BODY = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
 
 
 @transient
@@ -31,6 +32,8 @@ def read_credentials(request: HttpRequest, form: Form) -> Credentials:
     `invalid_client` for none or malformed ones.
     """
     header = request.headers.get("authorization")
+    if header is not None and form.lacks(_IN_A_BODY):  # as nearly every client does it
+        return _basic(header)
     body_id, body_secret = form.get("client_id"), form.get("client_secret")
     if "client_assertion" in form or "client_assertion_type" in form:
         raise unauthenticated("a client assertion, which is not supported here")
@@ -49,7 +52,7 @@ def read_credentials(request: HttpRequest, form: Form) -> Credentials:
 
 def _basic(header: str) -> Credentials:
     scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
+    if scheme != "Basic" and scheme.lower() != "basic":
         raise unauthenticated("an authorization scheme other than Basic", challenge=True)
     if len(encoded) > 4 * LONGEST:
         raise unauthenticated("credentials too long", challenge=True)
@@ -61,11 +64,10 @@ def _basic(header: str) -> Credentials:
         client_id, colon, secret = decode_pair(decoded, ":")
     except Problem:
         raise unauthenticated("credentials that are not form-encoded UTF-8", challenge=True) from None
-    if not colon:
-        raise unauthenticated("credentials without a colon", challenge=True)
     if not client_id or not secret:
-        raise unauthenticated("empty credentials", challenge=True)
-    _check_length(client_id, secret, challenge=True)
+        raise unauthenticated("empty credentials" if colon else "credentials without a colon", challenge=True)
+    if len(decoded) > LONGEST:
+        _check_length(client_id, secret, challenge=True)
     return Credentials(client_id, "client_secret_basic", secret)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from ...kernel.changes import Decision
+from ...kernel.encoding import quoted
 from ...kernel.events import TokenRefused
 from ...kernel.problems import Problem, Refusal, refuse
 from ...kernel.records import Client
@@ -13,8 +14,7 @@ from ...kernel.responses import HttpResponse, error_response
 from ...kernel.shell import ATTEMPTS, conflicting, origin_of
 from ..client_auth.authenticate import authenticate_client
 from ..context import OAuth
-from ..grants.base import AnyGrant
-from ..mint.tokens import Tokens, seal
+from ..mint.tokens import Tokens, signed_response, token_response
 
 _MAY_REPEAT = frozenset({"resource", "audience"})  # RFC 8707 §2, RFC 8693 §2.1
 
@@ -34,13 +34,16 @@ class TokenEndpoint:
         name = form.require("grant_type")
         client = await authenticate_client(shell, request, form, origin, moment.now)
         try:
-            grant = self._grant(name, client)
+            grant = self.oauth.grants.get(name)
+            if grant is None or name not in client.grant_types:
+                raise _no_grant(known=grant is not None)
             typed = grant.parse(form, client)
         except Problem as problem:
             await shell.report(origin, _refused(problem.refusal, name, client))
             raise
         for _ in range(ATTEMPTS):  # `Shell.act` written out: its closures would cost a tenth of our part of the request
-            decision = grant.decide(typed, await grant.load(typed, shell.storage), shell.settings, moment)
+            loading = grant.load(typed, shell.storage)
+            decision = grant.decide(typed, None if loading is None else await loading, shell.settings, moment)
             answer = decision.answer
             if isinstance(answer, Tokens):
                 person = answer.access.person
@@ -49,20 +52,20 @@ class TokenEndpoint:
             if isinstance(answer, Refusal):
                 decision = Decision(answer, decision.changes, (*decision.events, _refused(answer, name, client)))
                 response = error_response(answer)
+            elif isinstance(token := answer.access.token, str) and answer.id_token is None:
+                response = token_response(answer, quoted(token))
             else:
-                response = await seal(answer, self.oauth.signer)
+                response = await signed_response(answer, self.oauth.signer)
             if await shell.commit(decision, origin, moment):
                 return response
             moment = shell.moment()
         raise conflicting()
 
-    def _grant(self, name: str, client: Client) -> AnyGrant:
-        grant = self.oauth.grants.get(name)
-        if grant is None:
-            raise Problem("unsupported_grant_type", "The grant type is not enabled here.")
-        if name not in client.grant_types:
-            raise Problem("unauthorized_client", "The client is not registered for this grant type.")
-        return grant
+
+def _no_grant(*, known: bool) -> Problem:
+    if known:
+        return Problem("unauthorized_client", "The client is not registered for this grant type.")
+    return Problem("unsupported_grant_type", "The grant type is not enabled here.")
 
 
 def read_post(request: HttpRequest) -> Form:
@@ -70,7 +73,8 @@ def read_post(request: HttpRequest) -> Form:
     if request.query:
         raise Problem("invalid_request", "Parameters belong in the body.")
     form = parse_body(request)
-    form.refuse_repeats(_MAY_REPEAT)
+    if form.repeated:
+        form.refuse_repeats(_MAY_REPEAT)
     return form
 
 

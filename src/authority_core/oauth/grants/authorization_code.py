@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import timedelta
 
 from attrs import evolve, field, frozen
@@ -53,9 +54,9 @@ class AuthorizationCodeGrant:
             client, form.require("code"), form.get("redirect_uri"), form.get("code_verifier"), form.all("resource")
         )
 
-    async def load(self, request: CodeRequest, reads: Reads) -> Facts:
+    def load(self, request: CodeRequest, reads: Reads) -> Awaitable[Facts]:
         """Read the code with its mark and the state of its grant."""
-        return await reads.code(digest(KIND, request.code))
+        return reads.code(digest(KIND, request.code))
 
     def decide(self, request: CodeRequest, facts: Facts, policy: Settings, moment: Moment) -> Outcome:
         """Decide. Who cannot prove the verifier changes nothing: a stranger must not burn the client's code."""

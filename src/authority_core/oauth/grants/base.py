@@ -6,6 +6,7 @@ wait. A refusal is returned, because it may carry changes: a replay revokes.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any, Protocol, TypeVar
 
 from ...kernel.changes import Decision
@@ -43,8 +44,8 @@ class GrantType(Protocol[Q, F]):
         """Return the typed request of an authenticated *client*; raises `Problem` when it is malformed."""
         ...
 
-    async def load(self, request: Q, reads: Reads) -> F:
-        """Gather the facts that the decision needs."""
+    def load(self, request: Q, reads: Reads) -> Awaitable[F] | None:
+        """Gather the facts that the decision needs, in an `async def`; return `None` to wait for nothing."""
         ...
 
     def decide(self, request: Q, facts: F, policy: Settings, moment: Moment) -> Outcome:

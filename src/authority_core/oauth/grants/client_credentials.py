@@ -41,7 +41,7 @@ class ClientCredentials:
         """Type the request."""
         return ClientCredentialsRequest(client, parse_scope(form.get("scope")), form.all("resource"))
 
-    async def load(self, request: ClientCredentialsRequest, reads: Reads) -> None:
+    def load(self, request: ClientCredentialsRequest, reads: Reads) -> None:
         """Nothing is needed beyond the client."""
 
     def decide(

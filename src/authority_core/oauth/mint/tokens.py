@@ -9,7 +9,7 @@ from attrs import field
 from ...kernel.encoding import quoted
 from ...kernel.ports import Signer
 from ...kernel.records import Holder
-from ...kernel.responses import HttpResponse, json_text_response
+from ...kernel.responses import JSON_NO_STORE, HttpResponse
 from ...kernel.values import join_words, transient
 from .access import MintedAccess
 from .id_token import at_hash
@@ -29,26 +29,37 @@ class Tokens:
     """The account of the person, where it was read along with the grant."""
 
 
-async def seal(tokens: Tokens, signer: Signer) -> HttpResponse:
+def opaque_text(tokens: Tokens) -> str | None:
+    """Return the JSON text of the access token, unless something in the answer wants a signature first."""
+    token = tokens.access.token
+    return quoted(token) if isinstance(token, str) and tokens.id_token is None else None
+
+
+async def signed_response(tokens: Tokens, signer: Signer) -> HttpResponse:
     """Sign what is unsigned and return the answer. Raises `TypeError` when a signer's answer is no compact JWS."""
-    minted = tokens.access
-    access = minted.token
+    access, more = tokens.access.token, ""
     if isinstance(access, Unsigned):
         access = await signer.sign(access.algorithm, access.typ, access.claims)
         text = _jws(access)
     else:
         text = quoted(access)
-    more = ""
-    if tokens.refresh_token is not None:
-        more = f',"refresh_token":{quoted(tokens.refresh_token)}'
     if tokens.id_token is not None:
         unsigned = tokens.id_token
         claims = {**unsigned.claims, "at_hash": at_hash(access, unsigned.algorithm)}
-        more += f',"id_token":{_jws(await signer.sign(unsigned.algorithm, unsigned.typ, claims))}'
+        more = f',"id_token":{_jws(await signer.sign(unsigned.algorithm, unsigned.typ, claims))}'
+    return token_response(tokens, text, more)
+
+
+def token_response(tokens: Tokens, access_token: str, more: str = "") -> HttpResponse:
+    """Return the answer of RFC 6749 §5.1; *access_token* is JSON text, and *more* further members."""
+    minted = tokens.access
+    if tokens.refresh_token is not None:
+        more += f',"refresh_token":{quoted(tokens.refresh_token)}'
     scope = quoted(join_words(minted.scope))
-    return json_text_response(
-        f'{{"access_token":{text},"token_type":"Bearer","expires_in":{minted.expires_in},"scope":{scope}{more}}}'
+    text = (
+        f'{{"access_token":{access_token},"token_type":"Bearer","expires_in":{minted.expires_in},"scope":{scope}{more}}}'
     )
+    return HttpResponse(200, JSON_NO_STORE, text.encode())
 
 
 def _jws(token: object) -> str:
