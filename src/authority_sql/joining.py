@@ -3,6 +3,10 @@
 Every statement but the last becomes a data-modifying `WITH`. All of them see the same snapshot and run in no order
 that may be relied on, so only steps that do not depend on each other are joined: statements that need not be asked
 how many rows they touched, no two of which write over the same row. Two inserts of one key still refuse each other.
+
+As it is, PostgreSQL runs the last of them first, and goes back from there. So they are written in reverse: rows that
+several commits want are locked in the order of the plan, as by commits that go step by step. Nothing but a wait in a
+circle, which PostgreSQL ends, hangs on it.
 """
 
 from __future__ import annotations
@@ -20,8 +24,9 @@ def joined(steps: Sequence[Step]) -> Sequence[Step]:
     """Return *steps* as one, where they are independent; otherwise as they are."""
     if len(steps) == 1 or not _independent(steps):
         return steps
-    values = sum((step.values for step in steps), ())
-    return (Step(_statement(tuple(step.sql for step in steps)), values, must_change=False),)
+    backwards = steps[::-1]
+    values = sum((step.values for step in backwards), ())
+    return (Step(_statement(tuple(step.sql for step in backwards)), values, must_change=False),)
 
 
 def _independent(steps: Sequence[Step]) -> bool:
