@@ -8,6 +8,7 @@ from attrs import evolve
 from authority_core.admin.secret_rotation import SecretRotation
 from authority_core.kernel import encrypted
 from authority_core.kernel.changes import Conflict, Replace
+from authority_core.kernel.encrypted import SIGNING_KEYS, context
 from authority_core.kernel.sync import run
 from authority_core.kernel.vault import Vault
 from support import keys
@@ -53,6 +54,27 @@ def test_a_run_that_broke_off_is_finished_by_another():
     outcomes = [one.outcome for one in finish(rotating(storage)[1])]
 
     assert sorted(outcomes) == ["current", "moved"]
+
+
+def test_many_keys_are_read_once():
+    """However many records there are, they are read a page at a time, not all of them for each."""
+    storage = make_server(secret_key=OLD).storage
+    vault, first = Vault.from_settings(make_settings(secret_key=OLD)), storage.signing_keys()[0]
+    plain = vault.open(first.private_jwk, context(SIGNING_KEYS, first.kid))
+    for kid in map(str, range(20)):
+        sealed = vault.seal(plain, context(SIGNING_KEYS, kid))
+        storage.commit([Replace(evolve(first, kid=kid, private_jwk=sealed, state="retired", version=0))])
+    server, rotation = rotating(storage)
+    asked, reads = server.authority.shell.storage.signing_keys, []
+
+    async def counted():
+        reads.append("all")
+        return await asked()
+
+    server.authority.shell.storage.signing_keys = counted
+
+    assert [one.outcome for one in finish(rotation)] == ["moved"] * 22
+    assert reads == ["all"]
 
 
 def test_what_opens_under_no_key_is_reported_and_left():

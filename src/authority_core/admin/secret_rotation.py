@@ -1,11 +1,13 @@
 """Rotation of the master secret: everything that an earlier one encrypted is encrypted anew under the first.
 
-One record is one versioned commit, so a run that broke off is finished by another, and servers work meanwhile. What
-is under the first key already is left alone. Knows no command line.
+One record is one versioned commit, so a run that broke off is finished by another, and servers work meanwhile. Records
+are read a page at a time, and one that changed since is read again. What is under the first key already is left alone.
+Knows no command line.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Literal
 
 from attrs import define, field, frozen
@@ -14,6 +16,7 @@ from ..kernel.changes import Change, Decision, Replace
 from ..kernel.encrypted import COLUMNS, EncryptedColumn, context
 from ..kernel.moment import Moment
 from ..kernel.ports import Origin
+from ..kernel.records import Mutable
 from ..kernel.shell import Shell
 from ..kernel.vault import CannotDecrypt, Vault
 
@@ -42,7 +45,7 @@ class SecretRotation:
     _columns: tuple[EncryptedColumn, ...] = COLUMNS
     _column: int = field(default=0, init=False)
     _after: str | None = field(default=None, init=False)
-    _waiting: list[str] = field(factory=list, init=False, repr=False)
+    _waiting: deque[tuple[str, Mutable]] = field(factory=deque, init=False, repr=False)
 
     async def next_record(self) -> Moved | None:
         """Move one ciphertext and say what became of it; `None` when all are done.
@@ -53,18 +56,19 @@ class SecretRotation:
         while self._column < len(self._columns):
             column = self._columns[self._column]
             if not self._waiting:
-                self._waiting = list(await column.page(self._shell.storage, self._after))
+                self._waiting.extend(await column.page(self._shell.storage, self._after))
             if self._waiting:
-                self._after = key = self._waiting.pop(0)
-                return await self._move(column, key)
+                self._after, record = self._waiting.popleft()
+                return await self._move(column, self._after, record)
             self._column, self._after = self._column + 1, None
         return None
 
-    async def _move(self, column: EncryptedColumn, key: str) -> Moved:
+    async def _move(self, column: EncryptedColumn, key: str, listed: Mutable) -> Moved:
         bound = context(column.name, key)
+        known = [listed]  # good for the first attempt; whoever loses looks again
 
         async def attempt(moment: Moment) -> Decision[Moved]:
-            record = await column.read(self._shell.storage, key)
+            record = known.pop() if known else await column.read(self._shell.storage, key)
             sealed = None if record is None else column.sealed(record)
             if record is None or sealed is None or self._vault.current(sealed):
                 return Decision(Moved(column.name, key, "current"))

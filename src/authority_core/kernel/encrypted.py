@@ -23,17 +23,17 @@ def context(column: str, key: str) -> str:
 
 @frozen
 class EncryptedColumn:
-    """One column: *page* lists the records' keys beyond one of them, *read* returns one record as it is now."""
+    """One column: *page* returns records with their keys, beyond one of these; *read* returns one as it is now."""
 
     name: str
-    page: Callable[[Storage, str | None], Awaitable[Sequence[str]]]
+    page: Callable[[Storage, str | None], Awaitable[Sequence[tuple[str, Mutable]]]]
     read: Callable[[Storage, str], Awaitable[Mutable | None]]
     sealed: Callable[[Mutable], bytes | None]
     resealed: Callable[[Mutable, bytes], Mutable]
 
 
-async def _key_ids(storage: Storage, after: str | None) -> Sequence[str]:
-    return [key.kid for key in await storage.signing_keys()] if after is None else ()
+async def _keys(storage: Storage, after: str | None) -> Sequence[tuple[str, Mutable]]:
+    return [(key.kid, key) for key in await storage.signing_keys()] if after is None else ()
 
 
 async def _key(storage: Storage, kid: str) -> SigningKey | None:
@@ -48,5 +48,5 @@ def _with_private_jwk(record: Mutable, sealed: bytes) -> Mutable:
     return evolve(record, private_jwk=sealed) if isinstance(record, SigningKey) else record
 
 
-COLUMNS: Final = (EncryptedColumn(SIGNING_KEYS, _key_ids, _key, _private_jwk, _with_private_jwk),)
+COLUMNS: Final = (EncryptedColumn(SIGNING_KEYS, _keys, _key, _private_jwk, _with_private_jwk),)
 """Every column that holds ciphertext."""
