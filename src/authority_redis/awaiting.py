@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from copy import copy
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import redis.asyncio as redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
@@ -16,31 +16,7 @@ from .connecting import Client, Library, all_of
 from .errors import translated, worth_another_try
 from .links import script
 from .plan import Text
-
-
-class Sentinels:
-    """Those who know the primary. Each search has an order of its own, and the last that found it is the next one's.
-
-    redis-py's searches reorder one list: of two at the same time, as in a failover, one may lose a Sentinel for good.
-    """
-
-    def __init__(self, hosts: Sequence[tuple[str, int]], options: dict[str, Any]) -> None:
-        self._found: Client = cast(Any, Sentinel)(hosts, sentinel_kwargs=options)
-
-    @property
-    def sentinels(self) -> Sequence[Client]:
-        """The client of each."""
-        found: Sequence[Client] = self._found.sentinels
-        return found
-
-    async def discover_master(self, service_name: str) -> tuple[str, int]:
-        """Return where the primary is. Raises redis-py's `MasterNotFoundError` when none of them knows."""
-        search = copy(self._found)
-        search.sentinels = list(search.sentinels)
-        place: tuple[str, int] = await search.discover_master(service_name)
-        self._found = search
-        return place
-
+from .sentinels import Sentinels
 
 LIBRARY = Library(
     redis=redis.Redis,
@@ -50,7 +26,7 @@ LIBRARY = Library(
     pool=redis.BlockingConnectionPool,
     cluster=RedisCluster,
     node=ClusterNode,
-    sentinels=Sentinels,
+    sentinels=partial(Sentinels, Sentinel),
     sentinel_pool=SentinelConnectionPool,
     retry=Retry,
 )

@@ -245,7 +245,7 @@ class SplitStorage(BlockingStorage[Split]):
             raise ValueError("SplitStorage takes two synchronous storages; AsyncSplitStorage two asynchronous ones.")
         self._both = durable, shared
         self._kinds = checked(kinds)
-        super().__init__(Split(coat(durable), _lifted(durable), coat(shared), shared._on, self._kinds))
+        super().__init__(Split(coat(durable), _lifted(durable), coat(shared), shared.operations, self._kinds))
 
     def __repr__(self) -> str:
         durable, shared = self._both

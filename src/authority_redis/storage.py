@@ -42,6 +42,11 @@ class RedisStorage(BlockingStorage[Operations]):
         link = BlockingLink(partial(connect, LIBRARY, place, timeout, max_connections))
         return cls(link, place.tagged(prefix), place)
 
+    @property
+    def operations(self) -> Operations:
+        """The storage of the other colour that this is the front of; it never suspends."""
+        return self._on
+
     def __repr__(self) -> str:
         return f"RedisStorage({str(self._place)!r}, prefix={self._prefix!r})"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -20,24 +19,15 @@ from authority_redis import AsyncRedisStorage, AsyncSplitStorage, RedisStorage, 
 from authority_sql import AsyncSqlStorage, SqlStorage
 from support import postgres
 from support.redis_servers import RedisServer
+from support.waiting import PATIENCE, until
 
 KINDS = ("codes", "interactions", "sessions", "counters", "replays")
 SORTS = ("code", "proof", "bare")
 WORKERS = 6
 ENOUGH = 150
 """Codes redeemed and proofs admitted on either side of the failover."""
-PATIENCE = 60.0
 REPLICATES = ("--repl-diskless-sync-delay", "0", "--min-replicas-to-write", "1", "--min-replicas-max-lag", "3")
 WATCHES = "sentinel down-after-milliseconds mymaster 500\nsentinel failover-timeout mymaster 5000"
-
-
-def until(done: Callable[[], object], what: str) -> None:
-    """Wait for other processes, which have no event to wait for."""
-    end = time.monotonic() + PATIENCE
-    while not done():
-        if time.monotonic() > end:
-            raise TimeoutError(what)
-        time.sleep(0.02)
 
 
 class House:

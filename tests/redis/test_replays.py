@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
@@ -13,6 +12,7 @@ from authority_core.testing.contract import samples as s
 from authority_core.testing.memory import MemoryStorage
 from authority_redis import RedisStorage, SplitStorage
 from support.redis_servers import RedisServer, trips
+from support.waiting import until
 
 MEMORY = "authority:memory"
 EVERY = ("codes", "interactions", "sessions", "counters", "replays")
@@ -106,8 +106,7 @@ def evicted(server: RedisServer) -> None:
     with server.client() as client:
         client.config_set("maxmemory-policy", "volatile-random")
         client.config_set("maxmemory", "1")
-        while any(client.scan_iter("authority:spent:*")):
-            time.sleep(0.01)  # another process has no event to wait for
+        until(lambda: not any(client.scan_iter("authority:spent:*")), "nothing was evicted")
         client.config_set("maxmemory", "0")
         client.config_set("maxmemory-policy", "noeviction")
         assert client.exists(MEMORY)
@@ -187,8 +186,8 @@ def follow(replica: RedisServer, primary: RedisServer) -> None:
     """Make *replica* one of *primary*, and wait until it has all."""
     with replica.client() as client, primary.client() as other:
         client.replicaof("127.0.0.1", primary.port)
-        while client.info("replication")["master_link_status"] != "up" or not other.wait(1, 1000):
-            time.sleep(0.01)  # another process has no event to wait for
+        until(lambda: client.info("replication")["master_link_status"] == "up", "the replica is not there")
+        until(lambda: other.wait(1, 1000), "the replica does not follow")
 
 
 def promote(replica: RedisServer) -> None:
@@ -250,13 +249,11 @@ def test_a_primary_that_hears_nobody_admits_none(pair):
     storage.commit([proof("before", -timedelta(minutes=1))])
     replica.freeze()
     with primary.client() as client:
-        while client.info("replication")["slave0"]["lag"] <= 10:
-            time.sleep(0.1)  # another process has no event to wait for
+        until(lambda: client.info("replication")["slave0"]["lag"] > 10, "the replica is heard of")
         with pytest.raises(StorageUnavailable):
             storage.commit([proof("meanwhile", -timedelta(minutes=1))])
         replica.thaw()
-        while client.info("replication")["slave0"]["lag"] > 10:
-            time.sleep(0.01)  # another process has no event to wait for
+        until(lambda: client.info("replication")["slave0"]["lag"] <= 10, "the replica is not heard of")
 
     storage.commit([proof("meanwhile", -timedelta(minutes=1))])
 

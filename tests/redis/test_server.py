@@ -34,7 +34,7 @@ from authority_core.kernel.changes import (
 from authority_core.testing.contract import samples as s
 from authority_core.testing.contract.atomicity import everything
 from authority_redis import AsyncRedisStorage, RedisStorage
-from authority_redis.awaiting import Sentinels
+from authority_redis.awaiting import LIBRARY
 from support.redis_servers import RedisServer, cluster, emptied, shared, trips
 
 HOUR = 3_600_000
@@ -548,7 +548,8 @@ def test_searches_at_the_same_time_lose_no_sentinel():
     with running() as primary, running(sentinel=f"sentinel monitor mymaster 127.0.0.1 {primary.port} 1") as sentinel:
 
         async def search() -> tuple[list[tuple[str, int]], set[int]]:
-            known = Sentinels([("127.0.0.1", 1), ("127.0.0.1", sentinel.port)], {"retry": Retry(NoBackoff(), 0)})
+            hosts = [("127.0.0.1", 1), ("127.0.0.1", sentinel.port)]
+            known = LIBRARY.sentinels(hosts, {"retry": Retry(NoBackoff(), 0)})
             found = await asyncio.gather(*(known.discover_master("mymaster") for _ in range(8)))
             ports = {client.connection_pool.connection_kwargs["port"] for client in known.sentinels}
             for client in known.sentinels:

@@ -16,6 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from .waiting import until
 from .walk import free_port
 
 MISSING = "redis-server is missing: install Debian's package `redis-server`"
@@ -162,6 +163,5 @@ def cluster() -> tuple[RedisServer, ...]:
     )
     for node in nodes:
         with node.client() as client:
-            while client.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
-                time.sleep(0.02)  # another process has no event to wait for
+            until(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok", "the nodes do not meet")
     return nodes
