@@ -155,16 +155,7 @@ class Authority:
                 request_id = headers.get("x-request-id")
         if request_id is None or not _REQUEST_ID.match(request_id):
             request_id = entropy(8).hex()
-        return HttpRequest(
-            method=method,
-            path=path,
-            query=query,
-            headers=headers,
-            body=body,
-            client_address=address,
-            request_id=request_id,
-            native=native,
-        )
+        return HttpRequest(method, path, query, headers, body, address, request_id, native)
 
     def serves(self, path: str) -> bool:
         """Tell whether *path* is one of ours, for hosts that put us beside routes of their own."""

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from authority_core import Authority, ConfigurationError, HttpRequest, HttpResponse
 
@@ -20,6 +20,9 @@ _COLOUR = (
     "The Starlette adapter needs asynchronous storage, and {name} is synchronous: use its asynchronous sister "
     "(such as AsyncSqlStorage), or authority_starlette.in_threads(storage)."
 )
+
+
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def asgi_app(authority: Authority) -> ASGIApp:
@@ -48,42 +51,57 @@ class _Application:
         self._longest = authority.settings.max_request_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            request = await self._read(scope, receive)
-            if request is None:
-                return  # nobody is there any more
-            head = request.method == "HEAD"
-            response = await self._authority.handle(_as_get(request) if head else request)
-            await _write(response, request.request_id, send, without_body=head)
-        elif scope["type"] == "lifespan":
-            await self._live(receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1003})
-
-    async def _read(self, scope: Scope, receive: Receive) -> HttpRequest | None:
+        if scope["type"] != "http":
+            await self._other(scope, receive, send)
+            return
         method: str = scope["method"]
-        body = b"" if method in ("GET", "HEAD", "OPTIONS") else await self._body(receive)
-        if body is None:
-            return None
-        client = scope.get("client")
-        peer = client[0] if client else None
-        headers = _headers(scope["headers"])
-        return self._authority.receive(method, _path(scope), scope["query_string"], headers, body, peer, scope)
+        body = b""
+        if method not in _WITHOUT_BODY:
+            message = await receive()  # the whole body, as a rule
+            if message["type"] != "http.request":
+                return  # nobody is there any more
+            body = message.get("body", b"")
+            if message.get("more_body", False):
+                rest = await self._rest(receive, self._longest - len(body))
+                if rest is None:
+                    return
+                body += rest
+        request = self._request(scope, "GET" if method == "HEAD" else method, body)
+        response = await self._authority.handle(request)
+        await send(_start(response, request.request_id))
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
 
-    async def _body(self, receive: Receive) -> bytes | None:
-        """Return the body as far as it is looked at, or `None` when the client left before its end."""
+    async def _rest(self, receive: Receive, most: int) -> bytes | None:
+        """Return the rest of the body, cut off after *most* bytes, or `None` when the client left before its end."""
         parts: list[bytes] = []
-        size = 0
-        while size <= self._longest:
+        while most >= 0:
             message = await receive()
             if message["type"] != "http.request":
                 return None  # RFC 9112 §8: half a message is none
             part = message.get("body", b"")
             parts.append(part)
-            size += len(part)
+            most -= len(part)
             if not message.get("more_body", False):
                 break
         return b"".join(parts)
+
+    def _request(self, scope: Scope, method: str, body: bytes) -> HttpRequest:
+        client = scope.get("client")
+        return self._authority.receive(
+            method,
+            _path(scope),
+            scope["query_string"],
+            _headers(scope["headers"]),
+            body,
+            client[0] if client else None,
+            scope,
+        )
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1003})
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -118,23 +136,10 @@ def _path(scope: MutableMapping[str, Any]) -> str:
     return path or "/"
 
 
-def _as_get(request: HttpRequest) -> HttpRequest:
-    return HttpRequest(
-        method="GET",
-        path=request.path,
-        query=request.query,
-        headers=request.headers,
-        client_address=request.client_address,
-        request_id=request.request_id,
-        native=request.native,
-    )
-
-
-async def _write(response: HttpResponse, request_id: str | None, send: Send, *, without_body: bool) -> None:
+def _start(response: HttpResponse, request_id: str | None) -> Message:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     if response.status not in (204, 304):
         headers.append((b"content-length", b"%d" % len(response.body)))
     if request_id is not None:
         headers.append((b"x-request-id", request_id.encode("ascii")))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if without_body else response.body})
+    return {"type": "http.response.start", "status": response.status, "headers": headers}

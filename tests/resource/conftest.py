@@ -132,7 +132,8 @@ class World:
 
     def signed(self, typ: str = "at+jwt", **changed: object) -> str:
         """Return good claims, with those *changed*, signed by the server's own key."""
-        return run(self.authority.keys.sign("ES256", typ, self.claims(**changed)))
+        signed = self.authority.keys.sign("ES256", typ, self.claims(**changed))
+        return signed if isinstance(signed, str) else run(signed)
 
     def header(self) -> dict[str, object]:
         """Return the header the server's tokens have."""

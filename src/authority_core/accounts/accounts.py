@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 
 from attrs import field, frozen
@@ -58,11 +58,15 @@ class Accounts:
             return None
         return {name: value for name, value in known_claims(user).items() if name in wanted and value is not None}
 
-    async def may_act(self, subject: str, holder: Holder | None, now: datetime) -> bool:
+    def may_act(self, subject: str, holder: Holder | None, now: datetime) -> bool | Awaitable[bool]:
         """Tell whether *subject* has an account that may act; it is read unless a *holder* that counts was told."""
-        told = holder if self.believes_holders else None
-        account = await self.shell.storage.user(subject) if told is None else told.account
-        return account is not None and may_hold_session(account, now)
+        if holder is None or not self.believes_holders:
+            return self._may_act(subject, now)
+        return holder.account is not None and may_hold_session(holder.account, now)
+
+    async def _may_act(self, subject: str, now: datetime) -> bool:
+        user = await self.shell.storage.user(subject)
+        return user is not None and may_hold_session(user, now)
 
     def routes(self) -> tuple[Route, ...]:
         """Return this wing's routes."""

@@ -38,7 +38,7 @@ class Moment:
 
     def token(self, label: str) -> str:
         """Return 256 secret bits as 43 characters of base64url, always the same for the same *label*."""
-        return base64url(self.salt(label))
+        return base64url(blake2b(self.entropy + label.encode(), digest_size=32).digest())
 
     def identifier(self, label: str) -> str:
         """Return a public, unguessable identifier of 128 bits (22 characters)."""

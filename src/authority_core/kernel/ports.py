@@ -5,7 +5,7 @@ The synchronous colour of every storage protocol is the same without `async` (`s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -212,8 +212,11 @@ class Storage(OAuthStorage, UserReads, SessionReads, CounterReads, Protocol):
 class Signer(Protocol):
     """Signs with the active keys; a KMS or HSM implements this."""
 
-    async def sign(self, algorithm: str, typ: str, claims: Mapping[str, object]) -> str:
-        """Return *claims* as a compact JWS with the active key for *algorithm*, its `kid` and *typ* in the header."""
+    def sign(self, algorithm: str, typ: str, claims: Mapping[str, object]) -> str | Awaitable[str]:
+        """Return *claims* as a compact JWS with the active key for *algorithm*, its `kid` and *typ* in the header.
+
+        An `async def` for whoever has to wait; who need not, such as the keys in memory, answers at once.
+        """
         ...
 
 

@@ -106,7 +106,7 @@ class Grant:
     keep_until: datetime
 
 
-@transient(kw_only=True)
+@transient
 class AuthorizationCode:
     """A code waiting to be redeemed (RFC 6749 §4.1.2); carries the grant that redemption will store."""
 
@@ -120,7 +120,7 @@ class AuthorizationCode:
     keep_until: datetime
 
 
-@transient(kw_only=True)
+@transient
 class RefreshToken:
     """One link of a grant's chain of refresh tokens (RFC 6749 §6)."""
 
@@ -175,7 +175,7 @@ class Consent:
     version: int = 0
 
 
-@transient(kw_only=True)
+@transient
 class Spent:
     """The mark left by the one `Spend` that won. *salt* lets a refresh token's successor be derived again."""
 
@@ -200,7 +200,7 @@ class Holder:
     account: Standing | User | None
 
 
-@transient(kw_only=True)
+@transient
 class Stored(Generic[R]):
     """All that a decision may ask of a single-use or revocable record, in one read."""
 

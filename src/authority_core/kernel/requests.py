@@ -20,7 +20,7 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NOTHING: frozenset[str] = frozenset()
 
 
-@transient(kw_only=True)
+@transient
 class HttpRequest:
     """One request. Header names are lower case; repeated headers are joined by `, ` (cookies by `; `).
 
@@ -115,9 +115,7 @@ def parse_form(data: bytes) -> Form:
     for part in text.split("&"):
         if part:
             name, _, value = part.partition("=")
-            pairs.append((name, value))
-    if "%" in text:
-        pairs = [(_unescaped(name), _unescaped(value)) for name, value in pairs]
+            pairs.append((_unescaped(name), _unescaped(value)) if "%" in part else (name, value))
     return Form(pairs)
 
 

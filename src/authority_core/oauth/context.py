@@ -13,8 +13,8 @@ from ..kernel.shell import Shell
 from .grants.base import AnyGrant
 from .mint.keys import KeyRing
 
-MayAct = Callable[[str, Holder | None, datetime], Awaitable[bool]]
-"""Tells whether a subject may act at an instant; storage may have looked at its account already."""
+MayAct = Callable[[str, Holder | None, datetime], bool | Awaitable[bool]]
+"""Tells whether a subject may act at an instant: at once when storage has looked at its account already."""
 
 
 def by_claims(source: ClaimsSource) -> MayAct:

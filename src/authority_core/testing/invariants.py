@@ -82,7 +82,7 @@ def contents(storage: MemoryStorage) -> Contents:
     with storage._lock:
         return Contents(
             records=[record for table in storage._records.values() for record in table.values()],
-            spent={key: Mark(spent.at, keep) for key, (spent, keep) in storage._spent.items()},
+            spent={key: Mark(spend.at, spend.keep_until) for key, spend in storage._spent.items()},
             revoked={key: Mark(*times) for key, times in storage._revoked.items()},
             cut_off={key: Mark(*times) for key, times in storage._cut_off.items()},
             counters=dict(storage._counters),

@@ -39,8 +39,10 @@ from ..kernel.records import (
 K = TypeVar("K")
 V = TypeVar("V")
 
-_Other = Spend | Revoke | CutOff | Replace | Remove | Count
-"""Every change but the commonest."""
+_UNMARKED = (None, None, None, None)
+_Other = Revoke | CutOff | Replace | Remove | Count
+"""Every change but the commonest, which insert."""
+
 
 class MemoryStorage:
     """Storage in dictionaries.
@@ -56,7 +58,7 @@ class MemoryStorage:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._records: defaultdict[type, dict[object, Any]] = defaultdict(dict)
-        self._spent: dict[Digest, tuple[Spent, datetime]] = {}
+        self._spent: dict[Digest, Spend] = {}
         self._revoked: dict[tuple[str, str], tuple[datetime, datetime]] = {}
         self._cut_off: dict[tuple[str, str | None], tuple[datetime, datetime]] = {}
         self._counters: dict[Digest, Counter] = {}
@@ -87,7 +89,7 @@ class MemoryStorage:
         """Return *code*, which may be kept elsewhere, with its own grant's state."""
         with self._lock:
             grant = self._alive(code.grant)
-            return Stored(record=code, grant=grant, spent=self.spent(code.key), holder=self._holder(grant))
+            return Stored(code, grant, self.spent(code.key), self._holder(grant))
 
     def refresh_token(self, key: Digest) -> Stored[RefreshToken] | None:
         """Return the refresh token with its grant."""
@@ -96,7 +98,7 @@ class MemoryStorage:
             if record is None:
                 return None
             grant = self._alive(self._get(Grant, record.grant_id))
-            return Stored(record=record, grant=grant, spent=self.spent(key), holder=self._holder(grant))
+            return Stored(record, grant, self.spent(key), self._holder(grant))
 
     def access_token(self, key: Digest) -> Stored[AccessToken] | None:
         """Return the opaque access token with its grant."""
@@ -110,7 +112,7 @@ class MemoryStorage:
     def spent(self, key: Digest) -> Spent | None:
         """Return the spent mark."""
         mark = self._spent.get(key)
-        return mark[0] if mark else None
+        return None if mark is None else Spent(mark.at, mark.salt)
 
     def interaction(self, key: Digest) -> Stored[Interaction] | None:
         """Return the interaction."""
@@ -177,22 +179,29 @@ class MemoryStorage:
         """Check every change, then make them all; see `Commits.commit`."""
         with self._lock:
             spending: set[Digest] = set()
-            puts: list[tuple[dict[object, Any], object, object]] = []
+            inserts: list[tuple[dict[Any, Any], object, object]] = []
             others: list[_Other] = []
             for change in changes:
                 if isinstance(change, Put):
-                    kind = type(change.record)
-                    table, key = self._records[kind], _KEYS[kind](change.record)
+                    record = change.record
+                    kind = type(record)
+                    table, key = self._records[kind], _KEYS[kind](record)
                     if key in table:
                         raise Conflict
-                    puts.append((table, key, change.record))
+                    inserts.append((table, key, record))
+                elif isinstance(change, Spend):
+                    key = change.key
+                    if key in self._spent or key in spending:
+                        raise Conflict
+                    spending.add(key)
+                    inserts.append((self._spent, key, change))
                 else:
-                    self._check(change, spending)
+                    self._check(change)
                     others.append(change)
             for other in others:
                 self._apply(other)
-            for table, key, record in puts:
-                table[key] = record
+            for table, key, value in inserts:
+                table[key] = value
 
     def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
         """Forget what may be forgotten, *limit* records at most; return how much. One batch does for a dictionary."""
@@ -200,17 +209,13 @@ class MemoryStorage:
             gone = 0
             for table in self._records.values():
                 gone += _forget(table, lambda record: getattr(record, "keep_until", None), now, _rest(limit, gone))
-            gone += _forget(self._spent, lambda mark: mark[1], now, _rest(limit, gone))
+            gone += _forget(self._spent, lambda mark: mark.keep_until, now, _rest(limit, gone))
             gone += _forget(self._revoked, lambda mark: mark[1], now, _rest(limit, gone))
             gone += _forget(self._cut_off, lambda mark: mark[1], now, _rest(limit, gone))
             return gone + _forget(self._counters, lambda counter: counter.expires_at, now, _rest(limit, gone))
 
-    def _check(self, change: _Other, spending: set[Digest]) -> None:
+    def _check(self, change: _Other) -> None:
         match change:
-            case Spend():
-                if change.key in self._spent or change.key in spending:
-                    raise Conflict
-                spending.add(change.key)
             case Replace() | Remove():
                 self._check_version(change.record)
                 if isinstance(change, Replace):
@@ -239,8 +244,6 @@ class MemoryStorage:
 
     def _apply(self, change: _Other) -> None:
         match change:
-            case Spend():
-                self._spent[change.key] = (Spent(at=change.at, salt=change.salt), change.keep_until)
             case Revoke():
                 at, kept = self._revoked.get((change.what, change.id), (change.at, change.keep_until))
                 self._revoked[change.what, change.id] = (at, max(kept, change.keep_until))
@@ -289,13 +292,18 @@ class MemoryStorage:
     def _alive(self, grant: Grant | None) -> Grant | None:
         if grant is None:
             return None
-        ends = [self._revoked.get(("grant", grant.grant_id))]
-        if grant.session_id is not None:
-            ends.append(self._revoked.get(("session", grant.session_id)))
-        for client_id in (None, grant.client_id):
-            mark = self._cut_off.get((grant.subject, client_id))
-            ends.append(mark if mark is not None and grant.created_at <= mark[0] else None)
-        times = [end[0] for end in ends if end is not None]
+        revoked, cut_off, subject = self._revoked, self._cut_off, grant.subject
+        marks = (
+            revoked.get(("grant", grant.grant_id)),
+            None if grant.session_id is None else revoked.get(("session", grant.session_id)),
+            cut_off.get((subject, None)),
+            cut_off.get((subject, grant.client_id)),
+        )
+        if marks == _UNMARKED:
+            return grant
+        times = [mark[0] for mark in marks[:2] if mark] + [
+            mark[0] for mark in marks[2:] if mark and grant.created_at <= mark[0]
+        ]
         return evolve(grant, revoked_at=min(times)) if times else grant
 
     def _holder(self, grant: Grant | None) -> Holder | None:

@@ -32,7 +32,7 @@ async def authenticate_client(
         credentials = read_credentials(request, form)
         client = await shell.clients.find(credentials.client_id)
         fault = verdict(client, credentials, now)
-        if client is None or fault is not None:
+        if fault is not None or client is None:
             raise unauthenticated(fault or "unknown client", challenge=credentials.method == "client_secret_basic")
     except Problem as problem:
         if problem.refusal.error == "invalid_client":

@@ -29,12 +29,12 @@ class TokenEndpoint:
 
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer with tokens, or with the error of RFC 6749 §5.2."""
-        shell = self.oauth.shell
+        oauth, shell = self.oauth, self.oauth.shell
         origin, moment, form = origin_of(request), shell.moment(), read_post(request)
         name = form.require("grant_type")
         client = await authenticate_client(shell, request, form, origin, moment.now)
         try:
-            grant = self.oauth.grants.get(name)
+            grant = oauth.grants.get(name)
             if grant is None or name not in client.grant_types:
                 raise _no_grant(known=grant is not None)
             typed = grant.parse(form, client)
@@ -47,15 +47,17 @@ class TokenEndpoint:
             answer = decision.answer
             if isinstance(answer, Tokens):
                 person = answer.access.person
-                if person is not None and not await self.oauth.may_act(person, answer.holder, moment.now):
-                    answer, decision = _GONE, Decision(_GONE)
+                if person is not None:
+                    may = oauth.may_act(person, answer.holder, moment.now)
+                    if not (may if isinstance(may, bool) else await may):
+                        answer, decision = _GONE, Decision(_GONE)
             if isinstance(answer, Refusal):
                 decision = Decision(answer, decision.changes, (*decision.events, _refused(answer, name, client)))
                 response = error_response(answer)
             elif isinstance(token := answer.access.token, str) and answer.id_token is None:
                 response = token_response(answer, quoted(token))
             else:
-                response = await signed_response(answer, self.oauth.signer)
+                response = await signed_response(answer, oauth.signer)
             if await shell.commit(decision, origin, moment):
                 return response
             moment = shell.moment()

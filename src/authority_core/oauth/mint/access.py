@@ -51,7 +51,7 @@ def mint_access_token(
         lifetime = int((grant.expires_at - moment.now).total_seconds())
     if (client.access_token_format or settings.access_token_format) == "opaque":
         return _opaque(client, subject, grant, scope, audience, lifetime, moment)
-    token_id = moment.identifier("access_token_id")
+    token_id = moment.name
     issued_at = moment.seconds
     claims: Json = {
         "iss": settings.issuer,

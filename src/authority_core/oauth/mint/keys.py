@@ -6,7 +6,7 @@ few seconds, so that rotation and compromise reach every process. It knows nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from attrs import define, field, frozen
@@ -55,9 +55,15 @@ class KeyRing:
     _ring: _Ring | None = field(default=None, init=False, repr=False)
     _imported: dict[str, PrivateKey] = field(factory=dict, init=False, repr=False)
 
-    async def sign(self, algorithm: str, typ: str, claims: Mapping[str, object]) -> str:
-        """Return *claims* signed with the active key for *algorithm*."""
-        ring = self._fresh() or await self._load(self._shell.moment())
+    def sign(self, algorithm: str, typ: str, claims: Mapping[str, object]) -> str | Awaitable[str]:
+        """Return *claims* signed with the active key for *algorithm*; at once unless storage must be looked at."""
+        ring = self._fresh()
+        if ring is None:
+            return self._load_and_sign(algorithm, typ, claims)
+        return ring.signing[algorithm].sign(typ, claims)
+
+    async def _load_and_sign(self, algorithm: str, typ: str, claims: Mapping[str, object]) -> str:
+        ring = await self._load(self._shell.moment())
         return ring.signing[algorithm].sign(typ, claims)
 
     async def verifying_keys(self) -> tuple[PublicKey, ...]:

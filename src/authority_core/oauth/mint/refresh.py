@@ -35,13 +35,8 @@ def refresh_record(
 ) -> RefreshToken:
     """Return the record of *token*: it lives `refresh_token_ttl` from now, never beyond its grant."""
     expires_at = min(moment.now + seconds(settings.refresh_token_ttl), grant.expires_at)
-    return RefreshToken(
-        key=digest(KIND, token),
-        grant_id=grant.grant_id,
-        generation=generation,
-        expires_at=expires_at,
-        keep_until=expires_at + GRACE,  # until then a used token is recognised, and ends its grant
-    )
+    keep_until = expires_at + GRACE  # until then a used token is recognised, and ends its grant
+    return RefreshToken(digest(KIND, token), grant.grant_id, generation, expires_at, keep_until)
 
 
 def may_refresh(client: Client, scope: frozenset[str], settings: Settings) -> bool:

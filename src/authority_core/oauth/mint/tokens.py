@@ -39,14 +39,16 @@ async def signed_response(tokens: Tokens, signer: Signer) -> HttpResponse:
     """Sign what is unsigned and return the answer. Raises `TypeError` when a signer's answer is no compact JWS."""
     access, more = tokens.access.token, ""
     if isinstance(access, Unsigned):
-        access = await signer.sign(access.algorithm, access.typ, access.claims)
+        signed = signer.sign(access.algorithm, access.typ, access.claims)
+        access = signed if isinstance(signed, str) else await signed
         text = _jws(access)
     else:
         text = quoted(access)
     if tokens.id_token is not None:
         unsigned = tokens.id_token
         claims = {**unsigned.claims, "at_hash": at_hash(access, unsigned.algorithm)}
-        more = f',"id_token":{_jws(await signer.sign(unsigned.algorithm, unsigned.typ, claims))}'
+        signed = signer.sign(unsigned.algorithm, unsigned.typ, claims)
+        more = f',"id_token":{_jws(signed if isinstance(signed, str) else await signed)}'
     return token_response(tokens, text, more)
 
 
