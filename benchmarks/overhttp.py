@@ -1,6 +1,11 @@
 """Over HTTP: one worker on one core, the load from the other, every server up at once and loaded in turns.
 
 CPU time per request is compared: the rate sinks whenever somebody else wants a core, CPU time hardly does.
+
+The goals for Starlette are parts of one allowance. An empty endpoint and one signature may be 60 % of
+`client_credentials`, so that may cost their sum over 0.6; a rotation may cost 1.1 of that and a code, with its two
+signatures, 1.4: 175, 190 and 240 µs on the reference machine. They are judged against the floors measured beside them,
+not against `client_credentials` itself, or making that faster would lose the others. What they cost over it is printed.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ from .timing import microseconds, pin, take_turns
 
 EMPTY, SIGNED, ROTATED, REDEEMED = "empty Starlette", "client_credentials", "refresh rotation", "code exchange"
 FLASK_HAND, FLASK, SIGNATURE = "Flask, hand-written view", "Flask, ours", "raw ES256 signature"
+ALLOWED = "(empty + signature) / 0.6"
 MOST_PER_SECOND = 12_000
 """Codes a second that a server could redeem at best; so many are there for it."""
 
@@ -85,13 +91,13 @@ def _judged(taken: dict[str, list[float]], rates: dict[str, list[float]], bad: i
     def over(name: str, other: str) -> float:
         return statistics.median(a / b for a, b in zip(taken[name], taken[other], strict=True))
 
-    least = [a + b for a, b in zip(taken[EMPTY], taken[SIGNATURE], strict=True)]
-    share = statistics.median(a / b for a, b in zip(least, taken[SIGNED], strict=True))
-    name = "Starlette, client_credentials, share of empty + signature"
+    taken[ALLOWED] = [(a + b) / 0.6 for a, b in zip(taken[EMPTY], taken[SIGNATURE], strict=True)]
+    print(f"  a rotation is {over(ROTATED, SIGNED):.2f} of client_credentials, a code {over(REDEEMED, SIGNED):.2f}")
+    share = "Starlette, client_credentials, share of empty + signature"
     return [
         Goal("bad answers over HTTP", bad, 0, ""),
-        Goal(name, 100 * share, 60, "%", floor=True, held=45),
-        Goal("Starlette, refresh rotation over client_credentials", over(ROTATED, SIGNED), 1.1, "x", held=1.5),
-        Goal("Starlette, code exchange over client_credentials", over(REDEEMED, SIGNED), 1.4, "x", held=1.9),
+        Goal(share, 60 / over(SIGNED, ALLOWED), 60, "%", floor=True, held=50),
+        Goal("Starlette, refresh rotation over that allowance", over(ROTATED, ALLOWED), 1.1, "x", held=1.3),
+        Goal("Starlette, code exchange over that allowance", over(REDEEMED, ALLOWED), 1.4, "x", held=1.6),
         Goal("Flask, client_credentials over a hand-written view", over(FLASK, FLASK_HAND), 1.1, "x", held=1.4),
     ]

