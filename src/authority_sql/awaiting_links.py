@@ -5,13 +5,13 @@ One class a driver, each in its own words; who lends them is no concern of their
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
 from attrs import define, field
 from sqlalchemy.pool import PoolProxiedConnection
 
+from .columns import Row
 from .prepared import Values
 from .sockets import has_news
 
@@ -38,9 +38,9 @@ class AiosqliteLink:
         """Nothing is kept back."""
         return False
 
-    async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
+    async def fetch(self, sql: str, values: Values) -> list[Row]:
         """Return the rows of a SELECT."""
-        rows: Sequence[Sequence[Any]] = await self.driver.execute_fetchall(sql, values)
+        rows: list[Row] = await self.driver.execute_fetchall(sql, values)
         return rows
 
     async def change(self, sql: str, values: Values) -> int:
@@ -93,10 +93,10 @@ class PsycopgLink:
         """Nothing is kept back."""
         return False
 
-    async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
+    async def fetch(self, sql: str, values: Values) -> list[Row]:
         """Return the rows of a SELECT."""
         cursor = await self.driver.execute(sql, values)
-        rows: Sequence[Sequence[Any]] = await cursor.fetchall()
+        rows: list[Row] = await cursor.fetchall()
         return rows
 
     async def change(self, sql: str, values: Values) -> int:
@@ -148,9 +148,9 @@ class AsyncpgLink:
         """Whether a server's farewell had been read, but not the end after it: asyncpg then refuses to send."""
         return type(error).__name__ == "InternalClientError" and "cannot switch to state" in str(error)
 
-    async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
+    async def fetch(self, sql: str, values: Values) -> list[Row]:
         """Return the rows of a SELECT."""
-        rows: Sequence[Sequence[Any]] = await self.driver.fetch(sql, *values)
+        rows: list[Row] = await self.driver.fetch(sql, *values)
         return rows
 
     async def change(self, sql: str, values: Values) -> int:

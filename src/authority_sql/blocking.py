@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Sequence
 from threading import Semaphore
 from time import monotonic
 from typing import Any
@@ -18,6 +17,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from authority_core.kernel.changes import StorageUnavailable
 
+from .columns import Row
 from .engines import EXTRA, LIFETIME, PATIENCE
 from .links import Link
 from .prepared import Values
@@ -48,11 +48,11 @@ class BlockingLink:
         """Nothing is kept back."""
         return False
 
-    async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
+    async def fetch(self, sql: str, values: Values) -> list[Row]:
         """Return the rows of a SELECT."""
         cursor = self.driver.cursor()
         cursor.execute(sql, values)
-        rows: Sequence[Sequence[Any]] = cursor.fetchall()
+        rows: list[Row] = cursor.fetchall()
         return rows
 
     async def change(self, sql: str, values: Values) -> int:

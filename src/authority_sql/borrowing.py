@@ -7,10 +7,10 @@ fresh one does the work; where it breaks off later, nobody can say what happened
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from authority_core.kernel.changes import StorageUnavailable
 
+from .columns import Row
 from .errors import conflict
 from .links import Lender, Link
 from .plan import Step
@@ -27,7 +27,7 @@ class Borrowing:
     def __init__(self, lender: Lender) -> None:
         self._lender = lender
 
-    async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
+    async def fetch(self, sql: str, values: Values) -> list[Row]:
         """Return the rows of a SELECT."""
         try:
             return await self._fetch(sql, values)
@@ -65,7 +65,7 @@ class Borrowing:
         await self._lender.release(link, True)
         return touched
 
-    async def _fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
+    async def _fetch(self, sql: str, values: Values) -> list[Row]:
         link = await self._lender.acquire(False)
         try:
             rows = await link.fetch(sql, values)

@@ -1,7 +1,8 @@
 """The two ways between a record and its columns, planned once a record and walked once a row.
 
-A record is made field by field, without its initializer: columns are written from records and from nothing else, so
-there is nothing left to check or to convert but what a database cannot hold as it is.
+Columns are written from records and from nothing else, so there is nothing left to check or to convert but what a
+database cannot hold as it is. A frozen record sets every field through a call; so a row first becomes a *twin*, a class
+with the same slots that is not frozen, and then what it is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from .kinds import Kind
+from .kinds import EPOCH, FLAG, MICROSECOND, TIME, Kind
 
 R = TypeVar("R")
 Row = Sequence[Any]
@@ -24,22 +25,25 @@ def reader(record: type[R], columns: Mapping[str, Kind], start: int, computed: S
     It takes, after the row, what the read has *computed*; a field that is neither has its default.
     """
     end = start + len(columns)
-    reading = [(at, kind.read) for at, kind in enumerate(columns.values()) if kind.read is not None]
-    fields = [_setter(record, name) for name in (*columns, *computed)]
-    defaults = [(_setter(record, name), value) for name, value in _defaults(record, {*columns, *computed})]
+    twin = _twin(record, (*columns, *computed))
+    ways = [(at, kind.read) for at, kind in enumerate(columns.values()) if kind.read is not None]
+    times = [at for at, way in ways if way is TIME.read]  # what there is most of is spared a call for each
+    flags = [at for at, way in ways if way is FLAG.read]
+    others = [(at, way) for at, way in ways if way not in (TIME.read, FLAG.read)]
 
     def read(row: Row, *found: object) -> R:
         values = [*row[start:end], *found]
-        for at, convert in reading:
-            value = values[at]
-            if value is not None:
+        for at in times:
+            if (value := values[at]) is not None:
+                values[at] = EPOCH + value * MICROSECOND
+        for at in flags:
+            values[at] = values[at] == 1
+        for at, convert in others:
+            if (value := values[at]) is not None:
                 values[at] = convert(value)
-        made = object.__new__(record)
-        for set_field, value in zip(fields, values, strict=True):
-            set_field(made, value)
-        for set_field, value in defaults:
-            set_field(made, value)
-        return made
+        made: Any = twin(*values)
+        made.__class__ = record
+        return made  # type: ignore[no-any-return]  # it is a record now
 
     return read
 
@@ -60,15 +64,14 @@ def writer(columns: Mapping[str, Kind]) -> Callable[[Any], tuple[Any, ...]]:
     return write
 
 
-def _setter(record: type, name: str) -> Callable[[object, object], None]:
-    """Return what sets the field *name* of a *record* that is being made; a frozen one refuses every other way."""
-    setter: Callable[[object, object], None] = record.__dict__[name].__set__
-    return setter
+def _twin(record: type[Any], given: Sequence[str]) -> type[Any]:
+    """Return a class with the slots of *record* whose initializer takes the fields *given*, in their order.
 
-
-def _defaults(record: type[Any], given: set[str]) -> list[tuple[str, object]]:
+    CPython lets an object change its class where the slots are the same and there is none for weak references.
+    """
     left = [one for one in attrs.fields(record) if one.name not in given]
     lacking = [one.name for one in left if one.default is attrs.NOTHING]
     if lacking:
         raise ValueError(f"nothing gives {', '.join(lacking)} of {record.__name__}")
-    return [(one.name, one.default) for one in left]
+    fields = {name: attrs.field() for name in given} | {one.name: attrs.field(default=one.default) for one in left}
+    return attrs.make_class(record.__name__, fields, slots=True, weakref_slot=False, eq=False, repr=False)

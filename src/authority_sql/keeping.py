@@ -12,6 +12,7 @@ from attrs import define, field
 from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
+from .columns import Row
 from .engines import WRITER_PATIENCE
 from .errors import conflict, crowded
 from .plan import Step
@@ -34,9 +35,9 @@ class _Link:
         self.execute: Execute = driver.cursor().execute
         self.autocommit = driver.isolation_level is None
 
-    def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
+    def fetch(self, sql: str, values: Values) -> list[Row]:
         """Return the rows of a SELECT."""
-        rows: Sequence[Sequence[Any]] = self.execute(sql, values).fetchall()
+        rows: list[Row] = self.execute(sql, values).fetchall()
         return rows
 
     def write(self, steps: Sequence[Step]) -> int:
@@ -86,12 +87,22 @@ class KeepingConnector:
         self._shared = shared
         self._process = OfProcess(_Connections, forked=lambda: engine.dispose(close=False))
 
-    async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
+    def fetch(self, sql: str, values: Values) -> list[Row]:
         """Return the rows of a SELECT."""
         mine = self._process.mine()
         if self._shared:
             return self._in_turn(mine, _Link.fetch, sql, values)
-        return self._lent(mine, _Link.fetch, sql, values)
+        try:
+            link = mine.idle.pop()
+        except IndexError:
+            return self._lent(mine, _Link.fetch, sql, values)
+        try:  # as `_lent` does it, with no call in between: what reads are made of
+            rows: list[Row] = link.execute(sql, values).fetchall()
+        except BaseException:
+            self._failed(mine, link)
+            raise
+        mine.idle.append(link)
+        return rows
 
     async def write(self, steps: Sequence[Step]) -> int:
         """Run *steps*, all or none; return how many rows they touched."""
@@ -127,20 +138,23 @@ class KeepingConnector:
         try:
             done = work(link, *arguments)
         except BaseException:
-            if not link.undo():
-                link.proxy.invalidate()
-                link.proxy.close()
-            else:
-                self._put_by(mine, link)
+            self._failed(mine, link)
             raise
-        self._put_by(mine, link)
-        return done
-
-    def _put_by(self, mine: _Connections, link: _Link) -> None:
         if self._keep:
             mine.idle.append(link)
         else:
             link.proxy.close()
+        return done
+
+    def _failed(self, mine: _Connections, link: _Link) -> None:
+        """Roll back, and keep *link* if that went well; it is not trusted again otherwise."""
+        sound = link.undo()
+        if sound and self._keep:
+            mine.idle.append(link)
+            return
+        if not sound:
+            link.proxy.invalidate()
+        link.proxy.close()
 
     def close(self) -> None:
         """Close every idle connection; those at work close when they come back to a pool that is gone."""

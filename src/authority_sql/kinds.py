@@ -121,6 +121,10 @@ def _write_mapping(mapping: Mapping[str, object]) -> str:
     return _encode(dict(mapping))
 
 
+def _read_mapping(text: str) -> Any:
+    return {} if text == "{}" else _decode(text)  # most accounts have no further claims
+
+
 def _write_secrets(secrets: tuple[ClientSecret, ...]) -> str:
     return _encode(
         [
@@ -158,5 +162,5 @@ BYTES = Kind(LargeBinary())
 WORDS = Kind(TEXT_TYPE, _write_words, _read_words)
 LIST = Kind(TEXT_TYPE, _write_list, _read_list)
 PAIRS = Kind(TEXT_TYPE, _encode, _read_pairs)
-MAPPING = Kind(TEXT_TYPE, _write_mapping, _decode)
+MAPPING = Kind(TEXT_TYPE, _write_mapping, _read_mapping)
 SECRETS = Kind(TEXT_TYPE, _write_secrets, _read_secrets)

@@ -5,9 +5,10 @@ All are asynchronous; what stands on a synchronous driver simply never suspends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
 
+from .columns import Row
 from .plan import Step
 from .prepared import Values
 
@@ -15,8 +16,8 @@ from .prepared import Values
 class Connector(Protocol):
     """Does one piece of work on a connection of its own choosing; what the driver raises, it lets through."""
 
-    async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
-        """Return the rows of a SELECT, in one round trip."""
+    def fetch(self, sql: str, values: Values) -> list[Row] | Awaitable[list[Row]]:
+        """Return the rows of a SELECT, in one round trip; at once when the driver blocks."""
         ...
 
     async def write(self, steps: Sequence[Step]) -> int:
@@ -45,7 +46,7 @@ class Link(Protocol):
         """Whether *error* says that the driver had heard of the end before it sent anything."""
         ...
 
-    async def fetch(self, sql: str, values: Values) -> Sequence[Sequence[Any]]:
+    async def fetch(self, sql: str, values: Values) -> list[Row]:
         """Return the rows of a SELECT, in one round trip."""
         ...
 

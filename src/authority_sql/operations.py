@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -38,6 +38,8 @@ from .prepared import Values
 from .statements import Statements
 
 R = TypeVar("R")
+Coming = Coroutine[Any, Any, R]
+"""What a read that only names its statement hands on."""
 
 
 class Operations:
@@ -51,36 +53,36 @@ class Operations:
 
     # --- clients ---
 
-    async def client(self, client_id: str) -> Client | None:
+    def client(self, client_id: str) -> Coming[Client | None]:
         """Return the client called exactly *client_id*."""
-        return await self._one("client", rows.client, client_id)
+        return self._one("client", rows.client, client_id)
 
-    async def clients(self, after: str | None = None, limit: int = 100) -> Sequence[Client]:
+    def clients(self, after: str | None = None, limit: int = 100) -> Coming[Sequence[Client]]:
         """Return up to *limit* clients with an id greater than *after* (by code point), by id."""
         values: Values = (limit,) if after is None else (after, limit)
-        return await self._all("clients" if after is None else "clients_after", rows.client, *values)
+        return self._all("clients" if after is None else "clients_after", rows.client, *values)
 
     # --- grants and tokens ---
 
-    async def grant(self, grant_id: str) -> Grant | None:
+    def grant(self, grant_id: str) -> Coming[Grant | None]:
         """Return the grant, `revoked_at` computed."""
-        return await self._one("grant", rows.grant, grant_id)
+        return self._one("grant", rows.grant, grant_id)
 
-    async def code(self, key: Digest) -> Stored[AuthorizationCode] | None:
+    def code(self, key: Digest) -> Coming[Stored[AuthorizationCode] | None]:
         """Return the code, its spent mark and the grant it carries."""
-        return await self._one("code", rows.code, key)
+        return self._one("code", rows.code, key)
 
-    async def refresh_token(self, key: Digest) -> Stored[RefreshToken] | None:
+    def refresh_token(self, key: Digest) -> Coming[Stored[RefreshToken] | None]:
         """Return the refresh token with its grant and spent mark."""
-        return await self._one("refresh_token", rows.refresh_token, key)
+        return self._one("refresh_token", rows.refresh_token, key)
 
-    async def access_token(self, key: Digest) -> Stored[AccessToken] | None:
+    def access_token(self, key: Digest) -> Coming[Stored[AccessToken] | None]:
         """Return the opaque access token with its grant, if any, and the mark of its revocation."""
-        return await self._one("access_token", rows.access_token, key)
+        return self._one("access_token", rows.access_token, key)
 
-    async def spent(self, key: Digest) -> Spent | None:
+    def spent(self, key: Digest) -> Coming[Spent | None]:
         """Return the mark left by the `Spend` of *key*."""
-        return await self._one("spent", rows.spent, key)
+        return self._one("spent", rows.spent, key)
 
     async def marked(self, code: AuthorizationCode) -> Stored[AuthorizationCode]:
         """Return *code*, which is kept elsewhere, with its spent mark and the grant it carries as it lives today."""
@@ -95,60 +97,60 @@ class Operations:
 
     # --- interactions, consent, keys, audit ---
 
-    async def interaction(self, key: Digest) -> Stored[Interaction] | None:
+    def interaction(self, key: Digest) -> Coming[Stored[Interaction] | None]:
         """Return the interaction and its spent mark."""
-        return await self._one("interaction", rows.interaction, key)
+        return self._one("interaction", rows.interaction, key)
 
-    async def consent(self, subject: str, client_id: str) -> Consent | None:
+    def consent(self, subject: str, client_id: str) -> Coming[Consent | None]:
         """Return what *subject* has allowed *client_id*, revoked or not."""
-        return await self._one("consent", shapes.CONSENT.decode, subject, client_id)
+        return self._one("consent", shapes.CONSENT.decode, subject, client_id)
 
-    async def consents(self, subject: str) -> Sequence[Consent]:
+    def consents(self, subject: str) -> Coming[Sequence[Consent]]:
         """Return everything *subject* has allowed, by client id."""
-        return await self._all("consents", shapes.CONSENT.decode, subject)
+        return self._all("consents", shapes.CONSENT.decode, subject)
 
-    async def all_consents(self, after: tuple[str, str] | None = None, limit: int = 100) -> Sequence[Consent]:
+    def all_consents(self, after: tuple[str, str] | None = None, limit: int = 100) -> Coming[Sequence[Consent]]:
         """Return up to *limit* consents of everybody, by subject and client id, beyond that pair in *after*."""
         values: Values = (limit,) if after is None else (*after, limit)
-        return await self._all(
+        return self._all(
             "all_consents" if after is None else "all_consents_after", shapes.CONSENT.decode, *values
         )
 
-    async def signing_keys(self) -> Sequence[SigningKey]:
+    def signing_keys(self) -> Coming[Sequence[SigningKey]]:
         """Return every signing key in every state, oldest first."""
-        return await self._all("signing_keys", shapes.SIGNING_KEY.decode)
+        return self._all("signing_keys", shapes.SIGNING_KEY.decode)
 
-    async def audit(self, before: datetime | None = None, limit: int = 100) -> Sequence[AuditRecord]:
+    def audit(self, before: datetime | None = None, limit: int = 100) -> Coming[Sequence[AuditRecord]]:
         """Return up to *limit* records older than *before*, newest first."""
         values: Values = (limit,) if before is None else (micros(before), limit)
-        return await self._all("audit" if before is None else "audit_before", shapes.AUDIT.decode, *values)
+        return self._all("audit" if before is None else "audit_before", shapes.AUDIT.decode, *values)
 
     # --- accounts ---
 
-    async def user(self, user_id: str) -> User | None:
+    def user(self, user_id: str) -> Coming[User | None]:
         """Return the user."""
-        return await self._one("user", shapes.USER.decode, user_id)
+        return self._one("user", shapes.USER.decode, user_id)
 
-    async def user_by_identifier(self, identifier: str) -> User | None:
+    def user_by_identifier(self, identifier: str) -> Coming[User | None]:
         """Return the user whose name or address has the canonical form *identifier* (NFC, lower case)."""
-        return await self._one("user_by_identifier", shapes.USER.decode, identifier)
+        return self._one("user_by_identifier", shapes.USER.decode, identifier)
 
-    async def users(self, after: str | None = None, limit: int = 100) -> Sequence[User]:
+    def users(self, after: str | None = None, limit: int = 100) -> Coming[Sequence[User]]:
         """Return up to *limit* users with an id greater than *after* (by code point), by id."""
         values: Values = (limit,) if after is None else (after, limit)
-        return await self._all("users" if after is None else "users_after", shapes.USER.decode, *values)
+        return self._all("users" if after is None else "users_after", shapes.USER.decode, *values)
 
-    async def session(self, key: Digest) -> Session | None:
+    def session(self, key: Digest) -> Coming[Session | None]:
         """Return the session whose cookie has this digest, `revoked_at` computed."""
-        return await self._one("session", rows.session, key)
+        return self._one("session", rows.session, key)
 
-    async def sessions(self, user_id: str) -> Sequence[Session]:
+    def sessions(self, user_id: str) -> Coming[Sequence[Session]]:
         """Return the user's sessions, newest first."""
-        return await self._all("sessions", rows.session, user_id)
+        return self._all("sessions", rows.session, user_id)
 
-    async def counter(self, key: Digest) -> Counter | None:
+    def counter(self, key: Digest) -> Coming[Counter | None]:
         """Return the counter, past its end or not."""
-        return await self._one("counter", rows.counter, key)
+        return self._one("counter", rows.counter, key)
 
     # --- writing ---
 
@@ -193,7 +195,9 @@ class Operations:
     async def _one(self, name: str, made: Callable[[Row], R], *values: Any) -> R | None:
         """Return what is *made* of the one row of the read called *name*, or `None` when there is none."""
         try:
-            found = await self._asked(name, values)
+            found = self._asked(name, values)
+            if not isinstance(found, list):
+                found = await found
         except Exception as error:  # noqa: BLE001 - each driver has errors of its own
             raise translated(error) from None
         return made(found[0]) if found else None
@@ -201,19 +205,17 @@ class Operations:
     async def _all(self, name: str, made: Callable[[Row], R], *values: Any) -> list[R]:
         """Return what is *made* of every row of the read called *name*."""
         try:
-            found = await self._asked(name, values)
+            found = self._asked(name, values)
+            if not isinstance(found, list):
+                found = await found
         except Exception as error:  # noqa: BLE001 - each driver has errors of its own
             raise translated(error) from None
         return [made(row) for row in found]
 
-    def _asked(self, name: str, values: Values) -> Awaitable[Sequence[Row]]:
-        """Return the rows of a read, in one round trip when awaited."""
+    def _asked(self, name: str, values: Values) -> list[Row] | Awaitable[list[Row]]:
+        """Return the rows of a read, asked for in one round trip."""
         for value in values:
             if type(value) is str and not storable(value):
-                return _nothing()  # no record can have such a name
+                return []  # no record can have such a name
         statement = self._statements.reads[name]
         return self._connector.fetch(statement.sql, statement.bind(values))
-
-
-async def _nothing() -> Sequence[Row]:
-    return ()

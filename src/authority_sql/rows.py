@@ -28,11 +28,15 @@ from authority_core.kernel.records import (
 
 from .columns import Row
 from .kinds import earliest, moment_of
-from .shapes import ACCESS, CLIENT, CODE, GRANT, INTERACTION, REFRESH, SESSION
+from .shapes import ACCESS, CLIENT, CODE, GRANT, INTERACTION, REFRESH, SESSION, STANDING
 
 _GRANT_MARKS = 4
 _ALIVE = (None,) * _GRANT_MARKS
 
+_ACCOUNT = slice(-2 - len(STANDING), -2)
+_USUAL = (True, None, None, False)
+"""The columns of an account that nothing is the matter with, on databases with Boolean values and without."""
+_WHO_MAY_ACT = Holder(Standing(True, password_must_change=False))
 _NOBODY = Holder(None)
 
 _own_grant = GRANT.reader("revoked_at")
@@ -64,28 +68,28 @@ def code(row: Row) -> Stored[AuthorizationCode]:
     kept = _grant_of_code(row)
     ended = _ended(row, CODE.width)
     live = kept if ended is None else evolve(kept, revoked_at=ended)
-    return Stored(record=_bare_code(row, kept), grant=live, spent=_spending(row), holder=_holder(row))
+    return Stored(_bare_code(row, kept), live, _spending(row), _holder(row))
 
 
 def refresh_token(row: Row) -> Stored[RefreshToken]:
     """Return the refresh token with its grant, if that is stored."""
     at = REFRESH.width
     if row[at] is None:
-        return Stored(record=REFRESH.decode(row), spent=_spending(row))
+        return Stored(REFRESH.decode(row), None, _spending(row))
     live = _grant_of_refresh(row, _ended(row, at))
-    return Stored(record=REFRESH.decode(row), grant=live, spent=_spending(row), holder=_holder(row))
+    return Stored(REFRESH.decode(row), live, _spending(row), _holder(row))
 
 
 def access_token(row: Row) -> Stored[AccessToken]:
     """Return the opaque access token with its grant, if it has one."""
     at = ACCESS.width
     live = None if row[at] is None else _grant_of_access(row, _ended(row, at))
-    return Stored(record=ACCESS.decode(row), grant=live, spent=_spending(row))
+    return Stored(ACCESS.decode(row), live, _spending(row))
 
 
 def interaction(row: Row) -> Stored[Interaction]:
     """Return the interaction."""
-    return Stored(record=INTERACTION.decode(row), spent=_spending(row))
+    return Stored(INTERACTION.decode(row), None, _spending(row))
 
 
 def session(row: Row) -> Session:
@@ -107,7 +111,10 @@ def _ended(row: Row, start: int) -> datetime | None:
 
 def _holder(row: Row) -> Holder:
     """Return the account of the grant's subject, or that there is none."""
-    active, locked_at, unlock_at, must_change = row[-6:-2]
+    account = row[_ACCOUNT]
+    if account == _USUAL:
+        return _WHO_MAY_ACT
+    active, locked_at, unlock_at, must_change = account
     if active is None:
         return _NOBODY
     return Holder(

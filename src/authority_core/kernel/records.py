@@ -2,7 +2,8 @@
 
 Times are aware and in UTC. Secrets appear as `Digest` or as ciphertext, never in the clear. Every record that ends
 carries `keep_until`, after which storage may forget it; forgetting is housekeeping and never decides anything.
-A record with a `version` is mutable through `Replace`; all others are written once.
+A record with a `version` is mutable through `Replace`; all others are written once. None can be referred to weakly, so
+that storage may make one from a class of the same layout.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Role = Literal["user", "admin", "super_admin"]
 # --- clients ---------------------------------------------------------------------------------------------------------
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class ClientSecret:
     """One of a client's live secrets; two may live at once during rotation (RFC 6749 §2.3.1)."""
 
@@ -39,7 +40,7 @@ class ClientSecret:
     expires_at: datetime | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Client:
     """A registered client (RFC 6749 §2, RFC 7591 §2)."""
 
@@ -147,7 +148,7 @@ class AccessToken:
     keep_until: datetime
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Interaction:
     """What one browser began and has yet to finish: an authorization request, or a sign-in that waits for a step."""
 
@@ -162,7 +163,7 @@ class Interaction:
     keep_until: datetime
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Consent:
     """What a subject has allowed a client for the times to come; new consent adds to it."""
 
@@ -215,7 +216,7 @@ class Stored(Generic[R]):
 # --- keys ------------------------------------------------------------------------------------------------------------
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class SigningKey:
     """A signing key: pending (published) → active (signs) → retired (verifies) → forgotten, or compromised at once."""
 
@@ -235,7 +236,7 @@ class SigningKey:
 # --- accounts --------------------------------------------------------------------------------------------------------
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class User:
     """An account. *user_id* is the `sub` of tokens."""
 
@@ -258,7 +259,7 @@ class User:
     version: int = 0
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Session:
     """A signed-in browser. *session_id* is the public `sid`; *key* is the digest of the cookie's secret."""
 
@@ -281,7 +282,7 @@ class Session:
     version: int = 0
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Counter:
     """A number that no concurrent increment is lost from, until *expires_at*."""
 

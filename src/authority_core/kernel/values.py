@@ -24,7 +24,7 @@ else:
         """
         if options.get("eq", True):
             options["unsafe_hash"] = True
-        return attrs.define(*classes, **options)
+        return attrs.define(*classes, weakref_slot=False, **options)
 
 
 class Secret:
