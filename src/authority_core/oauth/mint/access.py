@@ -46,41 +46,21 @@ def mint_access_token(
     moment: Moment,
 ) -> MintedAccess:
     """Return an access token for *subject*; it never outlives its *grant*."""
-    lifetime = settings.access_token_ttl
-    if grant is not None and grant.expires_at < moment.now + seconds(lifetime):
-        lifetime = int((grant.expires_at - moment.now).total_seconds())
-    if (client.access_token_format or settings.access_token_format) == "opaque":
-        return _opaque(client, subject, grant, scope, audience, lifetime, moment)
-    token_id = moment.name
-    issued_at = moment.seconds
-    claims: Json = {
-        "iss": settings.issuer,
-        "sub": subject,
-        "aud": audience[0] if len(audience) == 1 else list(audience),
-        "exp": issued_at + lifetime,
-        "iat": issued_at,
-        "jti": token_id,
-        "client_id": client.client_id,
-        "scope": join_words(scope),
-    }
-    if grant is not None:
-        claims["gid"] = grant.grant_id
-        add_authentication(claims, grant)  # RFC 9068 §2.2.1
-    unsigned = Unsigned(settings.access_token_algorithm, "at+jwt", claims)
-    return MintedAccess(unsigned, token_id, lifetime, scope, (), grant.subject if grant else None)
-
-
-def _opaque(
-    client: Client,
-    subject: str,
-    grant: Grant | None,
-    scope: frozenset[str],
-    audience: tuple[str, ...],
-    lifetime: int,
-    moment: Moment,
-) -> MintedAccess:
-    token, token_id = moment.token_and_identifier(KIND)
+    lifetime, person = settings.access_token_ttl, None
     expires_at = moment.now + seconds(lifetime)
+    if grant is not None:
+        person = grant.subject
+        if grant.expires_at < expires_at:
+            expires_at = grant.expires_at
+            lifetime = int((expires_at - moment.now).total_seconds())
+    if (client.access_token_format or settings.access_token_format) != "opaque":
+        claims = _claims(settings, client, subject, grant, scope, audience)
+        claims["jti"] = token_id = moment.name
+        claims["iat"] = issued_at = moment.seconds
+        claims["exp"] = issued_at + lifetime
+        unsigned = Unsigned(settings.access_token_algorithm, "at+jwt", claims)
+        return MintedAccess(unsigned, token_id, lifetime, scope, (), person)
+    token, token_id = moment.token_and_identifier(KIND)
     record = AccessToken(  # by position, which is cheaper: this is the longest record of the hot path
         digest(KIND, token),
         token_id,
@@ -93,7 +73,29 @@ def _opaque(
         expires_at,
         expires_at + GRACE,
     )
-    return MintedAccess(token, token_id, lifetime, scope, (Put(record),), grant.subject if grant else None)
+    return MintedAccess(token, token_id, lifetime, scope, (Put(record),), person)
+
+
+def _claims(
+    settings: Settings,
+    client: Client,
+    subject: str,
+    grant: Grant | None,
+    scope: frozenset[str],
+    audience: tuple[str, ...],
+) -> Json:
+    """Return what a JWT says of whom it is for (RFC 9068 §2.2)."""
+    claims: Json = {
+        "iss": settings.issuer,
+        "sub": subject,
+        "aud": audience[0] if len(audience) == 1 else list(audience),
+        "client_id": client.client_id,
+        "scope": join_words(scope),
+    }
+    if grant is not None:
+        claims["gid"] = grant.grant_id
+        add_authentication(claims, grant)  # RFC 9068 §2.2.1
+    return claims
 
 
 def revoked_jwt_key(token_id: str) -> Digest:
