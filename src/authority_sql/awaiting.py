@@ -59,11 +59,20 @@ class AwaitingLender:
                 if self._shared or monotonic() - link.opened < LIFETIME:
                     return link
                 await self._drop(link.proxy)
-            proxy: PoolProxiedConnection = await greenlet_spawn(self._engine.sync_engine.raw_connection)
+            proxy = await self._opened()
         except BaseException:
             self._leave(writing)
             raise
         return self._link(proxy, proxy.driver_connection)
+
+    async def _opened(self) -> PoolProxiedConnection:
+        """Open a connection; one that comes when its caller was cancelled meanwhile is closed again."""
+        opening = asyncio.ensure_future(greenlet_spawn(self._engine.sync_engine.raw_connection))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            self._begin(_closed(opening))
+            raise
 
     async def release(self, link: Link, writing: bool) -> None:
         """Keep the connection for the next, unless there are enough."""
@@ -104,10 +113,13 @@ class AwaitingLender:
 
     async def to_the_end(self, work: Coroutine[Any, Any, None]) -> None:
         """Do *work*, to the end also when this task is cancelled once more meanwhile."""
+        await asyncio.shield(self._begin(work))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Future[None]:
         ending = asyncio.ensure_future(work)
         self._ending.add(ending)  # the loop itself holds tasks weakly
         ending.add_done_callback(self._ending.discard)
-        await asyncio.shield(ending)
+        return ending
 
     async def _drop(self, proxy: PoolProxiedConnection) -> None:
         await self.to_the_end(greenlet_spawn(_invalidate, proxy))
@@ -142,9 +154,10 @@ class AwaitingLender:
         self._engine.sync_engine.dispose(close=False)
 
     async def aclose(self) -> None:
-        """Close every connection that is not at work."""
+        """Close every connection that is not at work, and those that are closing."""
         while self._idle:
             await greenlet_spawn(self._idle.pop().proxy.close)
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
 
 async def _entered(gate: asyncio.Semaphore, patience: float) -> bool:
@@ -156,6 +169,11 @@ async def _entered(gate: asyncio.Semaphore, patience: float) -> bool:
             return await gate.acquire()
     except TimeoutError:
         return False
+
+
+async def _closed(opening: asyncio.Future[PoolProxiedConnection]) -> None:
+    with contextlib.suppress(Exception):
+        await greenlet_spawn((await opening).close)
 
 
 def _invalidate(proxy: PoolProxiedConnection) -> None:

@@ -17,9 +17,13 @@ def test_ours_are_believed_and_those_with_a_user_of_their_own_are_not():
     patched = MemoryStorage()
     patched.user = lambda user_id: None  # type: ignore[method-assign]  # what a host might do
 
+    ours, other = SqlStorage.from_url("sqlite://"), Other.from_url("sqlite://")
+
     assert tells_holders(MemoryStorage())
-    assert tells_holders(SqlStorage.from_url("sqlite://"))
+    assert tells_holders(ours)
     assert tells_holders(AsyncSqlStorage.from_url("sqlite+aiosqlite://"))
-    assert not tells_holders(Other.from_url("sqlite://"))
+    assert not tells_holders(other)
     assert not tells_holders(patched)
     assert not tells_holders(object())
+    ours.close()
+    other.close()
