@@ -16,7 +16,7 @@ part in step 1.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from attrs import evolve
@@ -41,14 +41,12 @@ from authority_core.kernel.records import (
     Stored,
     User,
 )
-from authority_core.kernel.sync import coat, forgetful, is_async, run
+from authority_core.kernel.sync import coat, forgetful, is_async, marking, run
 
 from .aio import AsyncRedisStorage
 from .dividing import CHOSEN, Parts, checked, divide
 from .operations import Operations
 from .storage import RedisStorage
-
-Marked = Callable[[AuthorizationCode], Awaitable[Stored[AuthorizationCode]]]
 
 
 class Split:
@@ -60,18 +58,17 @@ class Split:
     def __init__(
         self,
         durable: Storage,
-        marked: Marked | None,
         shared: Storage,
         redis: Operations,
         kinds: frozenset[str],
     ) -> None:
-        if "codes" in kinds and marked is None:
+        self._marks = marking(durable) if "codes" in kinds else None
+        if "codes" in kinds and self._marks is None:
             raise ValueError(
                 "Codes may live in Redis only beside a durable storage that has the method `marked`, which tells what "
                 "ended them: add it, or name other kinds."
             )
         self._durable = durable
-        self._marked = marked
         self._shared = shared
         self._redis = redis
         self._kinds = kinds
@@ -85,10 +82,10 @@ class Split:
 
         Redis may have lost a mark in a failover, and kept the code.
         """
-        if self._marked is None or "codes" not in self._kinds:
+        if self._marks is None:
             return await self._durable.code(key)
         found = await self._shared.code(key)
-        return None if found is None else await self._marked(found.record)
+        return None if found is None else await self._marks.marked(found.record)
 
     async def interaction(self, key: Digest) -> Stored[Interaction] | None:
         """Return the interaction from Redis with its spent mark from the durable storage."""
@@ -217,18 +214,6 @@ class Split:
         return 0 if durable is None else await durable.cleanup(now, batch, limit)
 
 
-def _lifted(durable: object) -> Marked | None:
-    """Return the `marked` of a synchronous storage as something to await."""
-    marked: Callable[[AuthorizationCode], Stored[AuthorizationCode]] | None = getattr(durable, "marked", None)
-    if marked is None:
-        return None
-
-    async def lifted(code: AuthorizationCode) -> Stored[AuthorizationCode]:
-        return marked(code)
-
-    return lifted
-
-
 class SplitStorage(BlockingStorage[Split]):
     """*kinds* in *shared*, everything else in *durable*; synchronous.
 
@@ -245,7 +230,7 @@ class SplitStorage(BlockingStorage[Split]):
             raise ValueError("SplitStorage takes two synchronous storages; AsyncSplitStorage two asynchronous ones.")
         self._both = durable, shared
         self._kinds = checked(kinds)
-        super().__init__(Split(coat(durable), _lifted(durable), coat(shared), shared.operations, self._kinds))
+        super().__init__(Split(coat(durable), coat(shared), shared.operations, self._kinds))
 
     def __repr__(self) -> str:
         durable, shared = self._both
@@ -269,7 +254,7 @@ class AsyncSplitStorage(Split):
     def __init__(self, durable: object, shared: AsyncRedisStorage, *, kinds: Iterable[str] = CHOSEN) -> None:
         if not (is_async(durable) and is_async(shared)):
             raise ValueError("AsyncSplitStorage takes two asynchronous storages; SplitStorage two synchronous ones.")
-        super().__init__(coat(durable), getattr(durable, "marked", None), coat(shared), shared, checked(kinds))
+        super().__init__(coat(durable), coat(shared), shared, checked(kinds))
         self._both = durable, shared
 
     def __repr__(self) -> str:

@@ -324,7 +324,7 @@ def test_a_code_is_two_reads(durable: Durable, redis: RedisStorage, server: Redi
     asked.disarm()
 
     assert trips(server, lambda: split.code(code.key)) == ["EVALSHA"]
-    assert asked.calls == []  # none of what every storage has, but `marked`
+    assert asked.calls == ["marked"]
 
 
 def test_codes_need_a_durable_storage_that_knows_their_marks(redis: RedisStorage):

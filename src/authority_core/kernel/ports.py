@@ -160,6 +160,14 @@ class Forgets(Protocol):
         ...
 
 
+class Marks(Protocol):
+    """Storage that tells what ended a code which is kept elsewhere; one that keeps its own codes need not have it."""
+
+    async def marked(self, code: AuthorizationCode) -> Stored[AuthorizationCode]:
+        """Return *code* with its spent mark and the grant it carries, `revoked_at` computed, as `code` would."""
+        ...
+
+
 class OAuthStorage(
     ClientReads, GrantReads, InteractionReads, KeyReads, AuditReads, Commits, Protocol
 ):

@@ -10,14 +10,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
 from .changes import Conflict, StorageUnavailable
-from .ports import Forgets, OAuthStorage, Storage
+from .ports import Forgets, Marks, OAuthStorage, Storage
 
 T = TypeVar("T")
 
 METHODS = tuple(sorted(name for name in dir(Storage) if not name.startswith("_")))
 """Every method of the storage protocols."""
 
-OPTIONAL = tuple(name for name in vars(Forgets) if not name.startswith("_"))
+OPTIONAL = tuple(name for port in (Forgets, Marks) for name in vars(port) if not name.startswith("_"))
 """Methods that a storage may do without."""
 
 _OAUTH_METHODS = tuple(name for name in METHODS if hasattr(OAuthStorage, name))
@@ -126,6 +126,11 @@ def tells_holders(storage: object) -> bool:
     if says is None or vars(line[says])["tells_holders"] is not True:
         return False
     return user is None or (says <= user and "user" not in getattr(storage, "__dict__", {}))
+
+
+def marking(storage: object) -> Marks | None:
+    """Return *storage*, which wears its coat, as one that tells what ended a code; `None` when it has no `marked`."""
+    return cast(Marks, storage) if callable(getattr(storage, "marked", None)) else None
 
 
 def forgetful(storage: object) -> Forgets | None:
