@@ -96,8 +96,8 @@ def _judged(taken: dict[str, list[float]], rates: dict[str, list[float]], bad: i
     share = "Starlette, client_credentials, share of empty + signature"
     return [
         Goal("bad answers over HTTP", bad, 0, ""),
-        Goal(share, 60 / over(SIGNED, ALLOWED), 60, "%", floor=True, held=50),
-        Goal("Starlette, refresh rotation over that allowance", over(ROTATED, ALLOWED), 1.1, "x", held=1.3),
-        Goal("Starlette, code exchange over that allowance", over(REDEEMED, ALLOWED), 1.4, "x", held=1.6),
-        Goal("Flask, client_credentials over a hand-written view", over(FLASK, FLASK_HAND), 1.1, "x", held=1.4),
+        Goal(share, 60 / over(SIGNED, ALLOWED), 60, "%", floor=True, held=54),
+        Goal("Starlette, refresh rotation over that allowance", over(ROTATED, ALLOWED), 1.1, "x", held=1.25),
+        Goal("Starlette, code exchange over that allowance", over(REDEEMED, ALLOWED), 1.4, "x", held=1.55),
+        Goal("Flask, client_credentials over a hand-written view", over(FLASK, FLASK_HAND), 1.1, "x"),
     ]

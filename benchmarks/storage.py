@@ -35,7 +35,7 @@ from .records import COMMITS, READS, furniture
 from .timing import SLICE, pinned
 
 GOAL = 1.5
-HELD = 2.5
+HELD = 1.8
 Call = Callable[..., Any]
 Timed = Callable[[Call, Sequence[tuple[Any, ...]]], float]
 """Runs a call once for each tuple of arguments; returns the seconds one took."""
