@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from .scene import SECRET, settled
+from .scene import SECRET, settle
 
 _CLIENTS = {"client": (hashlib.sha256(SECRET.encode()).digest(), frozenset({"read", "write"}))}
 _STORE: dict[bytes, tuple[str, str, int]] = {}
@@ -123,7 +123,9 @@ def empty_starlette() -> object:
         return JSONResponse(_EMPTY, 200 if form["grant_type"] else 400, headers={"Cache-Control": "no-store"})
 
     endpoint: Callable[[Request], Awaitable[JSONResponse]] = token
-    return settled(Starlette(routes=[Route("/token", endpoint, methods=["POST"])]))
+    app = Starlette(routes=[Route("/token", endpoint, methods=["POST"])])
+    settle()
+    return app
 
 
 def hand_written_flask() -> object:
@@ -137,4 +139,5 @@ def hand_written_flask() -> object:
         text = answer(request.get_data(), request.headers["Authorization"])
         return Response(text, mimetype="application/json", headers={"Cache-Control": "no-store"})
 
-    return settled(app)
+    settle()
+    return app

@@ -22,7 +22,7 @@ from .timing import microseconds, pin, take_turns
 
 EMPTY, SIGNED, ROTATED, REDEEMED = "empty Starlette", "client_credentials", "refresh rotation", "code exchange"
 FLASK_HAND, FLASK, SIGNATURE = "Flask, hand-written view", "Flask, ours", "raw ES256 signature"
-ALLOWED = "(empty + signature) / 0.6"
+LEAST, ALLOWED = "empty + signature", "(empty + signature) / 0.6"
 MOST_PER_SECOND = 12_000
 """Codes a second that a server could redeem at best; so many are there for it."""
 
@@ -91,13 +91,14 @@ def _judged(taken: dict[str, list[float]], rates: dict[str, list[float]], bad: i
     def over(name: str, other: str) -> float:
         return statistics.median(a / b for a, b in zip(taken[name], taken[other], strict=True))
 
-    taken[ALLOWED] = [(a + b) / 0.6 for a, b in zip(taken[EMPTY], taken[SIGNATURE], strict=True)]
+    taken[LEAST] = [a + b for a, b in zip(taken[EMPTY], taken[SIGNATURE], strict=True)]
+    taken[ALLOWED] = [figure / 0.6 for figure in taken[LEAST]]
     print(f"  a rotation is {over(ROTATED, SIGNED):.2f} of client_credentials, a code {over(REDEEMED, SIGNED):.2f}")
     share = "Starlette, client_credentials, share of empty + signature"
     return [
         Goal("bad answers over HTTP", bad, 0, ""),
-        Goal(share, 60 / over(SIGNED, ALLOWED), 60, "%", floor=True, held=54),
-        Goal("Starlette, refresh rotation over that allowance", over(ROTATED, ALLOWED), 1.1, "x", held=1.25),
-        Goal("Starlette, code exchange over that allowance", over(REDEEMED, ALLOWED), 1.4, "x", held=1.55),
+        Goal(share, 100 * over(LEAST, SIGNED), 60, "%", floor=True, held=54),
+        Goal(f"Starlette, refresh rotation over {ALLOWED}", over(ROTATED, ALLOWED), 1.1, "x", held=1.25),
+        Goal(f"Starlette, code exchange over {ALLOWED}", over(REDEEMED, ALLOWED), 1.4, "x", held=1.55),
         Goal("Flask, client_credentials over a hand-written view", over(FLASK, FLASK_HAND), 1.1, "x"),
     ]

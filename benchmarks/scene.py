@@ -158,8 +158,8 @@ def _asked(name: str) -> int:
     return int(os.environ.get(name, "0"))
 
 
-def settled(application: object) -> object:
-    """Return *application* as every server of the benchmark runs it, floors too: what there is so far is not collected.
+def settle() -> None:
+    """Leave what this process has made so far out of garbage collection, as every server of the benchmark does.
 
     Storage in memory keeps each record as an object, and Python's collector looks at all of them again and again: a
     tenth of a rotation's time, which no server pays that keeps its records in a database.
@@ -167,14 +167,15 @@ def settled(application: object) -> object:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
-    return application
 
 
 def starlette_app() -> object:
     """Return the authority as uvicorn serves it."""
     from authority_starlette import asgi_app
 
-    return settled(asgi_app(authority(furnished(_asked("CODES"), _asked("CHAINS")))))
+    app = asgi_app(authority(furnished(_asked("CODES"), _asked("CHAINS"))))
+    settle()
+    return app
 
 
 def flask_app() -> object:
@@ -185,4 +186,5 @@ def flask_app() -> object:
 
     app = Flask(__name__)
     AuthorityExtension(app, authority(furnished()))
-    return settled(app)
+    settle()
+    return app

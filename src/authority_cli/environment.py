@@ -34,9 +34,9 @@ def variable(name: str) -> str | None:
         try:
             return Path(path).read_text(encoding="utf-8").strip() or None
         except OSError as error:
-            raise Trouble(f"{PREFIX}{name}_FILE: the file {path} cannot be read ({error.strerror}).") from error
+            raise Trouble(f"{PREFIX}{name}_FILE: the file it names cannot be read ({error.strerror}).") from error
         except UnicodeDecodeError as error:
-            raise Trouble(f"{PREFIX}{name}_FILE: the file {path} is not text in UTF-8.") from error
+            raise Trouble(f"{PREFIX}{name}_FILE: the file it names is not text in UTF-8.") from error
     return os.environ.get(PREFIX + name) or None
 
 

@@ -62,7 +62,7 @@ class Dispatch:
             logger.exception("a page failed", extra={"request_id": request.request_id})
             response = HttpResponse(500, _PLAIN, b"The server failed.")
         more = self._always
-        if route is not None and route.cors and "origin" in request.headers:
+        if "origin" in request.headers and route is not None and route.cors:
             more = more if response.header("access-control-allow-origin") else more + _CORS
         return HttpResponse(response.status, response.headers + more, response.body) if more else response
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from .kinds import EPOCH, FLAG, MICROSECOND, TIME, Kind
+from .kinds import EPOCH, MICROSECOND, Kind, moment_of
 
 R = TypeVar("R")
 Row = Sequence[Any]
@@ -27,9 +27,9 @@ def reader(record: type[R], columns: Mapping[str, Kind], start: int, computed: S
     end = start + len(columns)
     twin = _twin(record, (*columns, *computed))
     ways = [(at, kind.read) for at, kind in enumerate(columns.values()) if kind.read is not None]
-    times = [at for at, way in ways if way is TIME.read]  # what there is most of is spared a call for each
-    flags = [at for at, way in ways if way is FLAG.read]
-    others = [(at, way) for at, way in ways if way not in (TIME.read, FLAG.read)]
+    times = [at for at, way in ways if way is moment_of]  # what there is most of is spared a call for each
+    flags = [at for at, way in ways if way is bool]
+    others = [(at, way) for at, way in ways if way not in (moment_of, bool)]
 
     def read(row: Row, *found: object) -> R:
         values = [*row[start:end], *found]
@@ -37,7 +37,8 @@ def reader(record: type[R], columns: Mapping[str, Kind], start: int, computed: S
             if (value := values[at]) is not None:
                 values[at] = EPOCH + value * MICROSECOND
         for at in flags:
-            values[at] = values[at] == 1
+            if (value := values[at]) is not None:
+                values[at] = value == 1
         for at, convert in others:
             if (value := values[at]) is not None:
                 values[at] = convert(value)
@@ -69,6 +70,8 @@ def _twin(record: type[Any], given: Sequence[str]) -> type[Any]:
 
     CPython lets an object change its class where the slots are the same and there is none for weak references.
     """
+    if hasattr(record, "__weakref__"):
+        raise ValueError(f"{record.__name__} can be referred to weakly, so no other class has its layout")
     left = [one for one in attrs.fields(record) if one.name not in given]
     lacking = [one.name for one in left if one.default is attrs.NOTHING]
     if lacking:

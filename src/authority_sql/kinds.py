@@ -153,6 +153,7 @@ def _read_secrets(text: str) -> tuple[ClientSecret, ...]:
     )
 
 
+# `columns.reader` spells out the ways back of TIME and FLAG itself.
 TEXT = Kind(TEXT_TYPE)
 WHOLE = Kind(BigInteger())
 FLAG = Kind(Boolean(create_constraint=False), read=bool)

@@ -8,34 +8,23 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_forks = 0
-"""How often a fork has led from the first process to this one; counted, for asking for the process's id is slow."""
-
-
-def _count() -> None:
-    global _forks  # noqa: PLW0603 - what a process counts is a global thing
-    _forks += 1
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_count)
-
 
 class OfProcess(Generic[T]):
     """One *made* thing for every process that asks. A child leaves its parent's alone, and holds it, unclosed.
 
-    *forked* is done first in a child.
+    *forked* is done first in a child. The process's id tells a child, not a handler of forks: servers such as uWSGI
+    fork in C, and call none.
     """
 
     def __init__(self, made: Callable[[], T], forked: Callable[[], None] = lambda: None) -> None:
         self._made = made
         self._forked = forked
-        self._of: dict[int, T] = {_forks: made()}
+        self._of: dict[int, T] = {os.getpid(): made()}
 
     def mine(self) -> T:
         """Return this process's own."""
-        mine = self._of.get(_forks)
+        mine = self._of.get(os.getpid())
         if mine is None:
             self._forked()
-            mine = self._of.setdefault(_forks, self._made())  # one of the threads that come here first wins
+            mine = self._of.setdefault(os.getpid(), self._made())  # one of the threads that come here first wins
         return mine

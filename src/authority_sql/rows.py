@@ -35,8 +35,8 @@ _ALIVE = (None,) * _GRANT_MARKS
 
 _ACCOUNT = slice(-2 - len(STANDING), -2)
 _USUAL = (True, None, None, False)
-"""The columns of an account that nothing is the matter with, on databases with Boolean values and without."""
-_WHO_MAY_ACT = Holder(Standing(True, password_must_change=False))
+"""An account that nothing is the matter with, in the order of `STANDING`, on databases with Booleans and without."""
+_USUAL_HOLDER = Holder(Standing(True, password_must_change=False))
 _NOBODY = Holder(None)
 
 _own_grant = GRANT.reader("revoked_at")
@@ -113,7 +113,7 @@ def _holder(row: Row) -> Holder:
     """Return the account of the grant's subject, or that there is none."""
     account = row[_ACCOUNT]
     if account == _USUAL:
-        return _WHO_MAY_ACT
+        return _USUAL_HOLDER
     active, locked_at, unlock_at, must_change = account
     if active is None:
         return _NOBODY

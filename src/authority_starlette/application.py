@@ -66,13 +66,14 @@ class _Application:
                 if rest is None:
                     return
                 body += rest
-        request = self._request(scope, "GET" if method == "HEAD" else method, body)
+        head = method == "HEAD"
+        request = self._request(scope, "GET" if head else method, body)
         response = await self._authority.handle(request)
         await send(_start(response, request.request_id))
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else response.body})
+        await send({"type": "http.response.body", "body": b"" if head else response.body})
 
     async def _rest(self, receive: Receive, most: int) -> bytes | None:
-        """Return the rest of the body, cut off after *most* bytes, or `None` when the client left before its end."""
+        """Return the rest of the body, until it is longer than *most* bytes, or `None` when the client left."""
         parts: list[bytes] = []
         while most >= 0:
             message = await receive()

@@ -19,7 +19,7 @@ from authority_core.kernel.changes import Spend
 from authority_core.kernel.encoding import digest
 from authority_core.kernel.records import SigningKey
 from authority_core.kernel.sync import run
-from authority_sql import SqlStorage, migrate, processes
+from authority_sql import SqlStorage, migrate
 from interop.house import ARGON2, SECRET_KEY
 from interop.processes import TESTS
 
@@ -132,7 +132,7 @@ def test_a_forked_worker_writes_from_many_threads_at_once(tmp_path: Path, monkey
         engine, "dispose", lambda close=True: (never.wait(0.01), dispose(close=close))
     )  # a moment to meet in
     for worker in range(1, 11):
-        monkeypatch.setattr(processes, "_forks", worker)
+        monkeypatch.setattr(os, "getpid", lambda worker=worker: -worker)
         keys = [digest("race", f"{worker}:{place}") for place in range(16)]
         at_once([lambda key=key: storage.commit([Spend(key, now, now + timedelta(days=1))]) for key in keys])
 

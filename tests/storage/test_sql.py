@@ -316,17 +316,21 @@ async def test_a_cancelled_commit_leaves_storage_usable(url, cancelled):
     gc.collect()
 
 
-def test_a_forked_child_opens_its_own_connections(storage, tmp_path):
-    """A server that loads the application and then forks shares no connection with its children."""
+@pytest.mark.parametrize("fork", ["os.fork", "ctypes.PyDLL(None).fork"])
+def test_a_forked_child_opens_its_own_connections(storage, tmp_path, fork):
+    """A server that loads the application and then forks, in C and without a word to Python, shares no connection."""
     code = f"""
-import os, sys
+import ctypes, os, sys
 from authority_core.testing.contract.samples import *
 from authority_core.kernel.changes import Put
 from authority_sql import SqlStorage
 storage = SqlStorage.from_url("sqlite:///{tmp_path}/authority.db")
 storage.commit([Put(a_grant("parent"))])
-child = os.fork()
+child = {fork}()
 if not child:
+    inherited = storage._on._connector._process.mine().idle
+    if inherited:
+        os._exit(2)
     storage.commit([Put(a_grant("child"))])
     os._exit(0 if storage.grant("parent") else 1)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) or not storage.grant("child"))

@@ -24,8 +24,8 @@ A = TypeVar("A", covariant=True)
 #
 #   0  Spend            the one that may be lost to another goes first; whoever loses it has written nothing
 #   1  Revoke, CutOff   ends are marked before anything that they are to end can come
-#   2  Remove           frees the names and keys that
-#   3  Replace          may take at once
+#   2  Remove           frees names and keys
+#   3  Replace          may take those at once
 #   4  Count            a counter that is full lets nothing through that comes after it
 #   5  Put              what is given out, last
 

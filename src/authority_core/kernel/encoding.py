@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NewType, cast
 
+# SHA-256 (or HMAC-SHA-256) of a secret with its kind mixed in; the only form of a secret that storage sees.
 if TYPE_CHECKING:
     Digest = NewType("Digest", bytes)
 else:  # what a new type does at run time, without a call
     Digest = bytes
-"""SHA-256 (or HMAC-SHA-256) of a secret with its kind mixed in; the only form of a secret that storage sees."""
 
 
 Json = dict[str, object]
@@ -70,7 +70,8 @@ def base64url_decode(text: str) -> bytes:
 
 def digest(kind: str, secret: str) -> Digest:
     """Return the look-up key of a *secret* with 256 bits of entropy, as *kind*; a code never matches as a token."""
-    return sha256(f"{kind}\x00{secret}".encode("utf-8", "surrogatepass")).digest()  # type: ignore[return-value]  # calling `Digest` costs
+    hashed = sha256(f"{kind}\x00{secret}".encode("utf-8", "surrogatepass"))
+    return hashed.digest()  # type: ignore[return-value]  # not `Digest(…)`, which is a call at run time
 
 
 def keyed_digest(key: bytes, kind: str, value: str) -> Digest:

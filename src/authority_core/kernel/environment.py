@@ -26,9 +26,9 @@ def _variable(environ: Mapping[str, str], name: str, faults: list[str]) -> str |
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
-            faults.append(f"{name}_FILE: the file {path} cannot be read ({error.strerror}).")
+            faults.append(f"{name}_FILE: the file it names cannot be read ({error.strerror}).")
         except UnicodeDecodeError:
-            faults.append(f"{name}_FILE: the file {path} is not text in UTF-8; write a random key as hexadecimal.")
+            faults.append(f"{name}_FILE: the file it names is not text in UTF-8; write a random key as hexadecimal.")
     return environ.get(name)
 
 

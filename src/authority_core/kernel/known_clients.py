@@ -8,7 +8,7 @@ one works at once everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from datetime import datetime, timedelta
 
 from attrs import define, field
@@ -29,14 +29,12 @@ class KnownClients:
     _storage: ClientReads
     _memory: timedelta
     _moment: MomentSource
-    find: Callable[[str], Awaitable[Client | None]] = field(init=False)
-    """Return the client called exactly so, as it is now or was a moment ago: storage itself while nothing is kept."""
     _known: dict[str, tuple[Client, datetime, datetime]] = field(factory=dict, init=False)
     _changes: int = field(default=0, init=False)
 
-    @find.default
-    def _by_memory(self) -> Callable[[str], Awaitable[Client | None]]:
-        return self._remembered if self._memory else self._storage.client
+    def find(self, client_id: str) -> Awaitable[Client | None]:
+        """Return the client called exactly *client_id*, as it is now or was within the *memory*."""
+        return self._remembered(client_id) if self._memory else self._storage.client(client_id)
 
     async def _remembered(self, client_id: str) -> Client | None:
         now = instant(self._moment)

@@ -16,8 +16,6 @@ from attrs import field
 from .encoding import base64url
 from .values import transient
 
-_now, _random = datetime.now, os.urandom
-
 MomentSource = Callable[[], "Moment"]
 """Draws the moment of one attempt; `system_moment` in production, a hand-wound clock in tests."""
 
@@ -45,8 +43,10 @@ class Moment:
         return base64url(blake2b(self.entropy + label.encode(), digest_size=16).digest())
 
     def token_and_identifier(self, label: str) -> tuple[str, str]:
-        """Return a secret as `token` does, and a public identifier for it that tells nothing of it."""
-        # 49 bytes are 66 characters, of 6 bits each: 258 bits for the secret, 132 for the identifier.
+        """Return a secret of the length of `token`'s and a public identifier for it that tells nothing of it.
+
+        Neither is ever decoded: of 66 characters with 6 bits each, the secret takes 258 bits, the identifier 132.
+        """
         drawn = base64url(blake2b(self.entropy + label.encode(), digest_size=49).digest())
         return drawn[:43], drawn[43:65]
 
@@ -56,7 +56,10 @@ class Moment:
 
     @property
     def name(self) -> str:
-        """A public, unguessable identifier of the moment itself, of 128 bits (22 characters)."""
+        """A public, unguessable identifier of the moment itself, of 128 bits (22 characters).
+
+        It is the `jti` of a JWT access token and the id of the moment's first line of the audit trail.
+        """
         return base64url(self.entropy[48:])
 
     @property
@@ -67,7 +70,7 @@ class Moment:
 
 def system_moment() -> Moment:
     """Draw the present moment from the system's clock and random generator."""
-    return Moment(_now(timezone.utc), _random(64))
+    return Moment(datetime.now(timezone.utc), os.urandom(64))
 
 
 def instant(source: MomentSource) -> datetime:

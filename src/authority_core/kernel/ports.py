@@ -223,7 +223,8 @@ class Signer(Protocol):
     def sign(self, algorithm: str, typ: str, claims: Mapping[str, object]) -> str | Awaitable[str]:
         """Return *claims* as a compact JWS with the active key for *algorithm*, its `kid` and *typ* in the header.
 
-        An `async def` for whoever has to wait; who need not, such as the keys in memory, answers at once.
+        An `async def` for whoever has to wait; a plain `def` that returns the text is as good. Any other answer is a
+        `TypeError`, and nothing was issued.
         """
         ...
 

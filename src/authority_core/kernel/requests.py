@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_qp
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from attrs import field
 
@@ -44,8 +44,10 @@ class Form:
 
     __slots__ = ("_pairs", "_values", "repeated")
 
-    def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        self._pairs, self._values, self.repeated = pairs, dict(pairs), _NOTHING
+    def __init__(self, pairs: Collection[tuple[str, str]], values: dict[str, str] | None = None) -> None:
+        self._pairs = pairs
+        self._values = dict(pairs) if values is None else values
+        self.repeated = _NOTHING
         if len(self._values) != len(pairs):
             names = [name for name, _ in pairs]
             self.repeated = frozenset(name for name in self._values if names.count(name) > 1)
@@ -77,7 +79,7 @@ class Form:
 
     def refuse_repeats(self, allowed: frozenset[str] = _NOTHING) -> None:
         """Raise `Problem` when any parameter but those *allowed* came more than once (RFC 6749 §3.1, §3.2)."""
-        if self.repeated - allowed:
+        if self.repeated and self.repeated - allowed:
             raise Problem("invalid_request", "A parameter was sent more than once.")
 
     def lacks(self, names: frozenset[str]) -> bool:
@@ -111,12 +113,21 @@ def parse_form(data: bytes) -> Form:
     if data.count(b"&") >= MAX_FIELDS:
         raise Problem("invalid_request", "The request has too many parameters.")
     text = _text(data)  # at once, for what separates parameters is ASCII
-    pairs = []
-    for part in text.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            pairs.append((_unescaped(name), _unescaped(value)) if "%" in part else (name, value))
-    return Form(pairs)
+    values: dict[str, str] = {}
+    parts = text.split("&")
+    for part in parts:
+        name, _, value = part.partition("=")
+        if "%" in part:
+            name, value = _unescaped(name), _unescaped(value)
+        values[name] = value
+    if len(values) == len(parts) and "" not in values:
+        return Form(values.items(), values)  # nothing came twice
+    return Form([_pair(part) for part in parts if part])
+
+
+def _pair(part: str) -> tuple[str, str]:
+    name, _, value = part.partition("=")
+    return _unescaped(name), _unescaped(value)
 
 
 def _text(data: bytes) -> str:

@@ -222,7 +222,7 @@ class Settings:
         """The algorithms the server has keys for; RS256 always (OpenID Connect Core §15.1)."""
         return tuple(dict.fromkeys(("RS256", self.jwt_algorithm, self.access_token_algorithm)))
 
-    @cached_property
+    @cached_property  # asked for with every token
     def audience(self) -> str:
         """`aud` of access tokens when no resource is asked for."""
         return self.default_audience or self.issuer

@@ -70,7 +70,8 @@ class Shell:
 
         Returns whether they were made; otherwise somebody was first, nothing was written, and one looks again.
         """
-        lines, changes = self._trail.lines(decision.events, origin, moment), in_order(decision.changes)
+        changes = in_order(decision.changes)
+        lines = self._trail.lines(decision.events, origin, moment)  # inserts, which come last in any order
         if lines or changes:
             try:
                 await self.storage.commit((*changes, *lines) if lines else changes)

@@ -21,10 +21,12 @@ else:
         For values that live for one request and are made on the hot path: enforcing what the checkers have proved
         would double the price of making one. So are the records that a token request makes: grants, codes, tokens,
         marks and lines of the audit trail. Clients, accounts, sessions, consents, keys and interactions stay frozen.
+        None can be referred to weakly, as no record can (`kernel.records`).
         """
         if options.get("eq", True):
             options["unsafe_hash"] = True
-        return attrs.define(*classes, weakref_slot=False, **options)
+        options.setdefault("weakref_slot", False)
+        return attrs.define(*classes, **options)
 
 
 class Secret:

@@ -1,7 +1,7 @@
 """The reference storage: everything in memory, for tests, demonstrations and reading.
 
-It is the shortest correct answer to the contract in `authority_core.kernel.ports`: one lock, checks before writes, all
-or nothing. Thread-safe and never blocking, so it serves both colours. It forgets everything when the process ends.
+It is a short correct answer to the contract in `authority_core.kernel.ports`: one lock, checks before writes, all or
+nothing. Thread-safe and never blocking, so it serves both colours. It forgets everything when the process ends.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ V = TypeVar("V")
 
 _UNMARKED = (None, None, None, None)
 _Other = Revoke | CutOff | Replace | Remove | Count
-"""Every change but the commonest, which insert."""
+"""Every change that does more than insert."""
 
 
 class MemoryStorage:
@@ -67,7 +67,7 @@ class MemoryStorage:
 
     def client(self, client_id: str) -> Client | None:
         """Return the client."""
-        return self._records[Client].get(client_id)
+        return self._get(Client, client_id)
 
     def clients(self, after: str | None = None, limit: int = 100) -> Sequence[Client]:
         """Return clients by id."""
@@ -178,7 +178,7 @@ class MemoryStorage:
     def commit(self, changes: Sequence[Change]) -> None:
         """Check every change, then make them all; see `Commits.commit`."""
         with self._lock:
-            spending: set[Digest] = set()
+            taken: set[tuple[type, object]] = set()
             inserts: list[tuple[dict[Any, Any], object, object]] = []
             others: list[_Other] = []
             for change in changes:
@@ -186,14 +186,15 @@ class MemoryStorage:
                     record = change.record
                     kind = type(record)
                     table, key = self._records[kind], _KEYS[kind](record)
-                    if key in table:
+                    if key in table or (kind, key) in taken:
                         raise Conflict
+                    taken.add((kind, key))
                     inserts.append((table, key, record))
                 elif isinstance(change, Spend):
                     key = change.key
-                    if key in self._spent or key in spending:
+                    if key in self._spent or (Spend, key) in taken:
                         raise Conflict
-                    spending.add(key)
+                    taken.add((Spend, key))
                     inserts.append((self._spent, key, change))
                 else:
                     self._check(change)

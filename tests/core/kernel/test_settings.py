@@ -120,7 +120,7 @@ def test_every_fault_is_reported_at_once():
         "theme must be one of auto, dark, light, not 'pink'.",
         "Did you mean AUTHORITY_CODE_TTL",
         "AUTHORITY_NONSENSE is not a setting",
-        "AUTHORITY_ID_TOKEN_TTL_FILE: the file /nonexistent/file cannot be read (No such file or directory).",
+        "AUTHORITY_ID_TOKEN_TTL_FILE: the file it names cannot be read (No such file or directory).",
     ):
         assert word in text
     assert "short\n" not in text

@@ -138,6 +138,32 @@ def test_a_failing_signer_burns_nothing():
     assert party.redeem(code).status == 200
 
 
+class Hostile(str):  # noqa: SLOT000 - a hostile one has what it likes
+    """A text that shows another one where it is written into others."""
+
+    def __format__(self, spec):
+        return 'a.b.c","scope":"admin'
+
+
+SIGNED = "header.claims.signature"
+
+
+@pytest.mark.parametrize("answer", [SIGNED, None, b"a.b.c", 'a.b.c","scope":"admin', "a.b.c\n", Hostile("a.b.c")])
+def test_a_signer_that_need_not_wait(answer):
+    """A plain function signs as well; whatever is no compact JWS is a failure, and burns no code."""
+
+    class Signer:
+        def sign(self, algorithm, typ, claims):
+            return answer
+
+    party = RelyingParty(make_server(parts={"signer": Signer()}))
+    code = party.code()
+    response = party.redeem(code)
+
+    assert response.status == (200 if answer == SIGNED else 500)
+    assert b"admin" not in response.body
+
+
 def test_origin_is_cut_to_size():
     """A long user agent is kept in part, an absent one not at all."""
     long = HttpRequest(

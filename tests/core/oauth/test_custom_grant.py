@@ -43,6 +43,31 @@ class Passphrase:
         return Decision(Tokens(access=access), access.changes)
 
 
+@frozen
+class Impatient(Passphrase):
+    """The same for whoever needs to look nothing up."""
+
+    name = "urn:example:impatient"
+
+    def load(self, request, reads):
+        return None
+
+    def decide(self, request, facts, policy, moment):
+        assert facts is None
+        return super().decide(request, "none were needed", policy, moment)
+
+
+def test_a_grant_that_loads_nothing():
+    """`load` may be a plain function that returns `None`."""
+    server = make_server(parts={"grants": (*built_in_grants(), Impatient())})
+    server.change_client("web", grant_types=frozenset({Impatient.name}))
+    party = RelyingParty(server)
+
+    answer = party.post("/token", {"grant_type": Impatient.name, "word": "open sesame"})
+
+    assert claims_of(json_of(answer)["access_token"])["sub"] == "cave"
+
+
 def test_a_custom_grant():
     """It answers, refuses, is registered per client and listed in the metadata."""
     server = make_server(parts={"grants": (*built_in_grants(), Passphrase())})

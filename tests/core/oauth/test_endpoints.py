@@ -488,7 +488,7 @@ def test_failures_say_nothing(path, page, caplog):
 
     body = b"grant_type=x&client_id=web"
     for broken, status in ((fails, 500), (unavailable, 503)):
-        server.authority.shell.clients.find = broken
+        server.authority.shell.storage.client = broken
         server.authority.shell.storage.session = broken
         browser = server.browser()
         browser.cookies["session_id"] = "s" * 43

@@ -32,7 +32,7 @@ async def authenticate_client(
         credentials = read_credentials(request, form)
         client = await shell.clients.find(credentials.client_id)
         fault = verdict(client, credentials, now)
-        if fault is not None or client is None:
+        if client is None or fault is not None:
             raise unauthenticated(fault or "unknown client", challenge=credentials.method == "client_secret_basic")
     except Problem as problem:
         if problem.refusal.error == "invalid_client":
@@ -46,7 +46,7 @@ def verdict(client: Client | None, credentials: Credentials, now: datetime) -> s
     """Return why *credentials* do not prove *client*, for the operator, or `None` when they do."""
     presented = digest(KIND, credentials.secret or "")
     live = proved = False
-    for one in () if client is None else client.secrets:
+    for one in client.secrets if client is not None else ():
         if one.expires_at is None or not expired(one.expires_at, now):
             live = True
             proved = equal(one.digest, presented) or proved

@@ -52,7 +52,7 @@ def read_credentials(request: HttpRequest, form: Form) -> Credentials:
 
 def _basic(header: str) -> Credentials:
     scheme, _, encoded = header.partition(" ")
-    if scheme != "Basic" and scheme.lower() != "basic":
+    if scheme.lower() != "basic":
         raise unauthenticated("an authorization scheme other than Basic", challenge=True)
     if len(encoded) > 4 * LONGEST:
         raise unauthenticated("credentials too long", challenge=True)

@@ -49,7 +49,7 @@ class TokenEndpoint:
                 person = answer.access.person
                 if person is not None:
                     may = oauth.may_act(person, answer.holder, moment.now)
-                    if not (may if isinstance(may, bool) else await may):
+                    if (may if isinstance(may, bool) else await may) is not True:
                         answer, decision = _GONE, Decision(_GONE)
             if isinstance(answer, Refusal):
                 decision = Decision(answer, decision.changes, (*decision.events, _refused(answer, name, client)))
@@ -75,8 +75,7 @@ def read_post(request: HttpRequest) -> Form:
     if request.query:
         raise Problem("invalid_request", "Parameters belong in the body.")
     form = parse_body(request)
-    if form.repeated:
-        form.refuse_repeats(_MAY_REPEAT)
+    form.refuse_repeats(_MAY_REPEAT)
     return form
 
 

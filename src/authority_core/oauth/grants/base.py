@@ -45,7 +45,10 @@ class GrantType(Protocol[Q, F]):
         ...
 
     def load(self, request: Q, reads: Reads) -> Awaitable[F] | None:
-        """Gather the facts that the decision needs, in an `async def`; return `None` to wait for nothing."""
+        """Gather the facts that the decision needs, in an `async def`.
+
+        A plain `def` that returns `None` says that it needs none: `decide` gets `None` for its facts then.
+        """
         ...
 
     def decide(self, request: Q, facts: F, policy: Settings, moment: Moment) -> Outcome:

@@ -52,12 +52,12 @@ class ClientCredentials:
         # RFC 6749 §4.4: only confidential clients.
         if not client.confidential:
             return Decision(refuse("unauthorized_client", "This grant is for confidential clients."))
-        allowed = client.scopes - USER_SCOPES
         scope = request.scope
         if scope is None:
+            allowed = client.scopes - USER_SCOPES
             scope = (client.default_scopes or allowed) & allowed
         # RFC 6749 §3.3: nothing unknown, nothing beyond the client's allowance.
-        elif not scope or not scope <= allowed:
+        elif not scope or not scope <= client.scopes or scope & USER_SCOPES:
             return Decision(refuse("invalid_scope", "The scope is unknown or not allowed to this client."))
         try:
             audience = allowed_audience(request.resource, default=policy.audience, allowed=client.audiences)

@@ -55,7 +55,7 @@ def mint_access_token(
             lifetime = int((expires_at - moment.now).total_seconds())
     if (client.access_token_format or settings.access_token_format) != "opaque":
         claims = _claims(settings, client, subject, grant, scope, audience)
-        claims["jti"] = token_id = moment.name
+        claims["jti"] = token_id = moment.name  # as the moment's first line of the audit trail is called
         claims["iat"] = issued_at = moment.seconds
         claims["exp"] = issued_at + lifetime
         unsigned = Unsigned(settings.access_token_algorithm, "at+jwt", claims)

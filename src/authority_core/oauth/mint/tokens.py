@@ -29,12 +29,6 @@ class Tokens:
     """The account of the person, where it was read along with the grant."""
 
 
-def opaque_text(tokens: Tokens) -> str | None:
-    """Return the JSON text of the access token, unless something in the answer wants a signature first."""
-    token = tokens.access.token
-    return quoted(token) if isinstance(token, str) and tokens.id_token is None else None
-
-
 async def signed_response(tokens: Tokens, signer: Signer) -> HttpResponse:
     """Sign what is unsigned and return the answer. Raises `TypeError` when a signer's answer is no compact JWS."""
     access, more = tokens.access.token, ""
@@ -58,14 +52,12 @@ def token_response(tokens: Tokens, access_token: str, more: str = "") -> HttpRes
     if tokens.refresh_token is not None:
         more += f',"refresh_token":{quoted(tokens.refresh_token)}'
     scope = quoted(join_words(minted.scope))
-    text = (
-        f'{{"access_token":{access_token},"token_type":"Bearer","expires_in":{minted.expires_in},"scope":{scope}{more}}}'
-    )
-    return HttpResponse(200, JSON_NO_STORE, text.encode())
+    text = f'{{"access_token":{access_token},"token_type":"Bearer","expires_in":{minted.expires_in},"scope":{scope}'
+    return HttpResponse(200, JSON_NO_STORE, f"{text}{more}}}".encode())
 
 
 def _jws(token: object) -> str:
     """Return the JSON text of a compact JWS: letters, digits and `-_`, two dots (RFC 7515 §7.1); none is escaped."""
-    if not isinstance(token, str) or not token.isascii() or token.encode().translate(None, _ALPHABET) != b"..":
+    if type(token) is not str or not token.isascii() or token.encode().translate(None, _ALPHABET) != b"..":
         raise TypeError("the signer answered with no compact JWS")
     return f'"{token}"'
