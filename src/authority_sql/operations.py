@@ -218,4 +218,5 @@ class Operations:
             if type(value) is str and not storable(value):
                 return []  # no record can have such a name
         statement = self._statements.reads[name]
-        return self._connector.fetch(statement.sql, statement.bind(values))
+        arrange = statement.arrange
+        return self._connector.fetch(statement.sql, values if arrange is None else arrange(values))

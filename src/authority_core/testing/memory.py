@@ -178,7 +178,6 @@ class MemoryStorage:
     def commit(self, changes: Sequence[Change]) -> None:
         """Check every change, then make them all; see `Commits.commit`."""
         with self._lock:
-            taken: set[tuple[type, object]] = set()
             inserts: list[tuple[dict[Any, Any], object, object]] = []
             others: list[_Other] = []
             for change in changes:
@@ -186,19 +185,19 @@ class MemoryStorage:
                     record = change.record
                     kind = type(record)
                     table, key = self._records[kind], _KEYS[kind](record)
-                    if key in table or (kind, key) in taken:
+                    if key in table:
                         raise Conflict
-                    taken.add((kind, key))
                     inserts.append((table, key, record))
                 elif isinstance(change, Spend):
                     key = change.key
-                    if key in self._spent or (Spend, key) in taken:
+                    if key in self._spent:
                         raise Conflict
-                    taken.add((Spend, key))
                     inserts.append((self._spent, key, change))
                 else:
                     self._check(change)
                     others.append(change)
+            if len({key for _, key, _ in inserts}) < len(inserts) and _twice(inserts):
+                raise Conflict
             for other in others:
                 self._apply(other)
             for table, key, value in inserts:
@@ -315,6 +314,11 @@ class MemoryStorage:
         cut = mark if mark is not None and session.created_at <= mark[0] else None
         times = [end[0] for end in (self._revoked.get(("session", session.session_id)), cut) if end is not None]
         return evolve(session, revoked_at=min(times)) if times else session
+
+
+def _twice(inserts: Sequence[tuple[dict[Any, Any], object, object]]) -> bool:
+    """Tell whether one key comes twice for one table."""
+    return len({(id(table), key) for table, key, _ in inserts}) < len(inserts)
 
 
 def _pair(consent: Consent) -> tuple[str, str]:
