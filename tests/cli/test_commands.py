@@ -195,6 +195,22 @@ def test_create_admin_without_a_password_says_how_to_give_one(terminal):
     assert "--password-stdin" in done.stderr
 
 
+@pytest.mark.parametrize("dashed", ["-" + "h" * 21, "--" + "y" * 41, "-_" + "9" * 20])
+@pytest.mark.parametrize(
+    "words",
+    [("client", "show"), ("client", "rotate-secret"), ("client", "delete", "--yes"), ("keys", "compromise", "--yes")],
+)
+def test_an_id_may_begin_with_a_dash(terminal, words, dashed):
+    """One in sixty-four does: it is looked for, and not taken for options, wherever it stands; a short one still is."""
+    for given in ((*words, dashed), (*words[:2], dashed, *words[2:]), (*words, "--", dashed)):
+        done = terminal(*given)
+
+        assert done.exit_code == 1
+        assert dashed in done.stderr
+
+    assert terminal(*words, "-x").exit_code == 2
+
+
 def test_a_clients_life(terminal):
     """Create, list, show, rotate, delete; the secret is printed twice in all, never again."""
     made = terminal.json(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from ..environment import Administration, administration
+from ..ids import OfOne
 from ..output import Output, confirm, database_option, json_option, text, yes_option
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def list_clients(database: str | None, as_json: bool) -> None:
     Output(as_json).table("clients", columns, rows, "There are no clients yet: see `authority client create --help`.")
 
 
-@client.command()
+@client.command(cls=OfOne)
 @click.argument("client_id")
 @database_option
 @json_option
@@ -132,7 +133,7 @@ def show(client_id: str, database: str | None, as_json: bool) -> None:
     Output(as_json).show(value, *lines)
 
 
-@client.command("rotate-secret")
+@client.command("rotate-secret", cls=OfOne)
 @click.argument("client_id")
 @database_option
 @json_option
@@ -147,7 +148,7 @@ def rotate_secret(client_id: str, database: str | None, as_json: bool) -> None:
     _show_issued(issued, Output(as_json), line)
 
 
-@client.command()
+@client.command(cls=OfOne)
 @click.argument("client_id")
 @yes_option
 @database_option

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..environment import administration
+from ..ids import OfOne
 from ..output import Output, confirm, database_option, json_option, yes_option
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def rotate(at_once: bool, algorithm: str | None, database: str | None, as_json: 
         output.note("They sign from now on." if at_once else f"They are published now and sign in {lead} seconds.")
 
 
-@keys.command()
+@keys.command(cls=OfOne)
 @click.argument("kid")
 @yes_option
 @database_option
