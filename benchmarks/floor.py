@@ -19,7 +19,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from .scene import SECRET, settle
+from authority_cli.serving.collector import settle
+
+from .scene import SECRET
 
 _CLIENTS = {"client": (hashlib.sha256(SECRET.encode()).digest(), frozenset({"read", "write"}))}
 _STORE: dict[bytes, tuple[str, str, int]] = {}

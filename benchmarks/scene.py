@@ -7,11 +7,11 @@ Also the applications that servers run: `benchmarks.scene:starlette_app()` and `
 from __future__ import annotations
 
 import base64
-import gc
 import hashlib
 import os
 from datetime import datetime, timedelta, timezone
 
+from authority_cli.serving.collector import settle
 from authority_core import Authority, Settings
 from authority_core.kernel.changes import Change, Put, Replace
 from authority_core.kernel.encoding import base64url, digest
@@ -156,17 +156,6 @@ def _access_token(number: int, grant: Grant) -> AccessToken:
 
 def _asked(name: str) -> int:
     return int(os.environ.get(name, "0"))
-
-
-def settle() -> None:
-    """Leave what this process has made so far out of garbage collection, as every server of the benchmark does.
-
-    Storage in memory keeps each record as an object, and Python's collector looks at all of them again and again: a
-    tenth of a rotation's time, which no server pays that keeps its records in a database.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
 
 
 def starlette_app() -> object:

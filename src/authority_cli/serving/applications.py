@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..environment import database_url, pages, synchronous, variable
+from .collector import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,12 +54,13 @@ def wsgi() -> WSGIApplication:
     authority = Authority(settings, SqlStorage.from_url(synchronous(database_url(None))), pages=pages())
     application = wsgi_app(authority)
     run(authority.start())
+    settle()
     prefix = urlsplit(settings.issuer).path
     return PrefixedWsgi(application, prefix) if prefix else application
 
 
 class ClosingAsgi:
-    """An application below the path of its issuer, which closes its storage when the server ends."""
+    """An application below the path of its issuer, which settles the process and closes its storage at the end."""
 
     def __init__(self, application: ASGIApp, storage: AsyncSqlStorage, prefix: str = "") -> None:
         self._application, self._storage, self._prefix = application, storage, prefix
@@ -74,6 +76,8 @@ class ClosingAsgi:
 
     def _closing(self, send: Send) -> Send:
         async def closing(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                settle()
             if message["type"] == "lifespan.shutdown.complete":
                 await self._storage.aclose()
             await send(message)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..troubles import Trouble
+from .collector import settle
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -49,6 +50,7 @@ def serve_here(application: WSGIApplication, sockets: list[socket.socket], ready
         host, port = one.getsockname()[:2]
         servers.append(make_server(host, port, application, threaded=True, request_handler=Quiet, fd=one.fileno()))
     threads = [threading.Thread(target=server.serve_forever, args=(_POLL,), daemon=True) for server in servers]
+    settle()
     for thread in threads:
         thread.start()
     ready()
