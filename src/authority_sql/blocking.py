@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from threading import Semaphore
+from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
 
@@ -123,8 +123,17 @@ class PoolLender:
 class _Connections:
     """What one process has: connections at hand, and the right to have so many at work."""
 
-    permits: Semaphore
+    permits: SimpleQueue[None]
+    """One item for each connection that may be at work: a queue in C, a fifth of the price of a semaphore in Python."""
     idle: deque[BlockingLink] = field(factory=deque)
+
+    @classmethod
+    def up_to(cls, most: int) -> _Connections:
+        """Return what a process has at its start, with the right to *most* connections at work."""
+        permits: SimpleQueue[None] = SimpleQueue()
+        for _ in range(most):
+            permits.put(None)
+        return cls(permits)
 
 
 class KeepingLender:
@@ -133,20 +142,21 @@ class KeepingLender:
     def __init__(self, engine: Engine, size: int) -> None:
         self._engine = engine
         self._size = size
-        self._process = OfProcess(lambda: _Connections(Semaphore(self._size + EXTRA)))
+        self._process = OfProcess(lambda: _Connections.up_to(self._size + EXTRA))
 
     async def acquire(self, writing: bool) -> Link:
         """Lend the connection used last, or a new one."""
         mine = self._process.mine()
         permitted = False
         try:  # before the permit: the handler of a signal may raise as soon as it is there
-            permitted = mine.permits.acquire(timeout=PATIENCE)
-            if not permitted:
-                raise StorageUnavailable("Every connection to the database is at work.")
+            mine.permits.get(timeout=PATIENCE)
+            permitted = True
             return _at_hand(mine) or _opened(self._engine)
-        except BaseException:
+        except BaseException as error:
             if permitted:
-                mine.permits.release()
+                mine.permits.put(None)
+            elif isinstance(error, Empty):
+                raise StorageUnavailable("Every connection to the database is at work.") from None
             raise
 
     async def release(self, link: Link, writing: bool) -> None:
@@ -164,7 +174,7 @@ class KeepingLender:
             mine.idle.append(link)
         else:
             _close(link)
-        mine.permits.release()
+        mine.permits.put(None)
 
     async def stale(self) -> None:
         """Close all idle connections; the next ones are fresh."""
@@ -180,13 +190,14 @@ class KeepingLender:
 
 def _at_hand(mine: _Connections) -> BlockingLink | None:
     """Return an idle connection that is not too old."""
-    with contextlib.suppress(IndexError):
-        while True:
+    while True:
+        try:
             link = mine.idle.pop()
-            if monotonic() - link.opened < LIFETIME:
-                return link
-            _close(link)
-    return None
+        except IndexError:
+            return None
+        if monotonic() - link.opened < LIFETIME:
+            return link
+        _close(link)
 
 
 def _close(link: BlockingLink) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
+from inspect import iscoroutinefunction
 from typing import Any, TypeVar
 
 from attrs import evolve
@@ -26,6 +27,7 @@ from authority_core.kernel.records import (
     Stored,
     User,
 )
+from authority_core.kernel.sync import Done
 
 from . import rows, shapes
 from .columns import Row
@@ -50,6 +52,7 @@ class Operations:
     def __init__(self, statements: Statements, connector: Connector) -> None:
         self._statements = statements
         self._connector = connector
+        self._at_once = not iscoroutinefunction(connector.fetch)
 
     # --- clients ---
 
@@ -192,25 +195,30 @@ class Operations:
 
     # --- reading ---
 
-    async def _one(self, name: str, made: Callable[[Row], R], *values: Any) -> R | None:
+    def _one(self, name: str, made: Callable[[Row], R], *values: Any) -> Coming[R | None]:
         """Return what is *made* of the one row of the read called *name*, or `None` when there is none."""
+        if not self._at_once:
+            return self._one_of(name, made, values)
         try:
-            found = self._asked(name, values)
-            if not isinstance(found, list):
-                found = await found
+            found: Any = self._asked(name, values)  # rows, at once
         except Exception as error:  # noqa: BLE001 - each driver has errors of its own
             raise translated(error) from None
+        return Done(made(found[0]) if found else None)
+
+    async def _one_of(self, name: str, made: Callable[[Row], R], values: Values) -> R | None:
+        found = await self._rows(name, values)
         return made(found[0]) if found else None
 
     async def _all(self, name: str, made: Callable[[Row], R], *values: Any) -> list[R]:
         """Return what is *made* of every row of the read called *name*."""
+        return [made(row) for row in await self._rows(name, values)]
+
+    async def _rows(self, name: str, values: Values) -> list[Row]:
         try:
             found = self._asked(name, values)
-            if not isinstance(found, list):
-                found = await found
+            return found if isinstance(found, list) else await found
         except Exception as error:  # noqa: BLE001 - each driver has errors of its own
             raise translated(error) from None
-        return [made(row) for row in found]
 
     def _asked(self, name: str, values: Values) -> list[Row] | Awaitable[list[Row]]:
         """Return the rows of a read, asked for in one round trip."""

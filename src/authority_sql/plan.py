@@ -26,7 +26,11 @@ _WANTED: Mapping[type[Change], Callable[[Any], object]] = {
     CutOff: lambda change: (change.subject, change.client_id or ""),
     Count: lambda change: bytes(change.key),
 }
-"""What names the row that several commits may want at the same time; records of `Put` have names of their own."""
+"""What names the row that several commits may want at the same time.
+
+Records of `Put` have names of their own. `Replace` and `Remove` keep their turn: what they write over was read at a
+version, so of two commits that want it the later one fails, and no commit of ours takes two in different orders.
+"""
 
 
 @transient
@@ -59,7 +63,7 @@ def _untangled(changes: Sequence[Change]) -> Sequence[Change]:
 
     Otherwise each could hold what the other waits for, and PostgreSQL would end one of them after a second (40P01).
     """
-    if sum(type(change) in _WANTED for change in changes) < 2:
+    if len(changes) < 2 or sum(type(change) in _WANTED for change in changes) < 2:
         return changes
     return sorted(changes, key=_turn)
 

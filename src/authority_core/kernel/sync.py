@@ -6,8 +6,8 @@ Imported by adapters, composition, storages and tests.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, NoReturn, TypeVar, cast
 
 from .changes import Conflict, StorageUnavailable
 from .ports import Forgets, Marks, OAuthStorage, Storage
@@ -25,12 +25,39 @@ _PLAIN = frozenset(name for name in METHODS if getattr(Storage, name).__code__.c
 """Methods of one argument, which most requests call alone: a wrapper of just that is cheaper than one of any."""
 
 
+class Done(Coroutine[Any, Any, T]):
+    """A coroutine that is at its end already: what a driver that blocks has answered, without a frame around it."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: T) -> None:
+        self.value = value
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self.value
+        yield  # never reached; it makes this the generator that `await` wants
+
+    def send(self, value: Any) -> NoReturn:
+        """End, as every coroutine does at its last step."""
+        raise StopIteration(self.value)
+
+    def throw(self, *error: Any) -> NoReturn:
+        """Raise *error*: nothing is left that could catch it."""
+        raise error[0]
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Finish a *coroutine* that never suspends, in place: no event loop, no thread.
 
     Raises:
         RuntimeError: It did suspend, so something asynchronous was called in a synchronous application.
     """
+    if type(coroutine) is Done:
+        done: T = coroutine.value
+        return done
     try:
         coroutine.send(None)
     except StopIteration as stop:

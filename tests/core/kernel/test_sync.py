@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from authority_core.kernel.changes import Conflict, StorageUnavailable
-from authority_core.kernel.sync import METHODS, coat, is_async, misses, run
+from authority_core.kernel.sync import METHODS, Done, coat, is_async, misses, run
 from authority_core.testing.memory import MemoryStorage
 
 
@@ -34,6 +36,24 @@ def test_a_coroutine_that_never_waits_is_finished():
     assert run(value()) == 7
     with pytest.raises(KeyError):
         run(fails())
+
+
+def test_what_is_done_already_is_awaited_like_any_coroutine():
+    """In place, by `await`, as a task, and with nothing left to close or to catch."""
+    done = Done("an answer")
+
+    async def awaited() -> str:
+        return await Done("an answer")
+
+    async def as_a_task() -> str:
+        return await asyncio.create_task(Done("an answer"))
+
+    assert run(done) == "an answer"
+    assert run(awaited()) == "an answer"
+    assert asyncio.run(as_a_task()) == "an answer"
+    done.close()
+    with pytest.raises(KeyError):
+        done.throw(KeyError("nobody there"))
 
 
 def test_a_coroutine_that_waits_is_named():
