@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import psycopg
@@ -97,6 +98,42 @@ def test_opposite_orders_never_deadlock(url: str, driver: str, changes: Callable
     asyncio.run(rivals(place, mine, backwards(mine), alone(mine, "c"), alone(backwards(mine), "d")))
 
     assert deadlocks(url) == before
+
+
+def test_a_deadlock_is_counted(url: str):
+    """The control: two transactions that wait for each other, each with its row locked already."""
+    before = deadlocks(url)
+    with psycopg.connect(url, autocommit=True) as one:
+        one.execute("CREATE TABLE rows (name text PRIMARY KEY, times int NOT NULL)")
+        one.execute("INSERT INTO rows VALUES ('a', 0), ('b', 0)")
+
+    def lock(connection: psycopg.Connection, name: str) -> None:
+        connection.execute("UPDATE rows SET times = times + 1 WHERE name = %s", (name,))
+
+    def cross(connection: psycopg.Connection, name: str, outcomes: list[str]) -> None:
+        try:
+            lock(connection, name)
+            connection.commit()
+            outcomes.append("done")
+        except psycopg.errors.DeadlockDetected:
+            connection.rollback()
+            outcomes.append("deadlock")
+
+    outcomes: list[str] = []
+    with psycopg.connect(url) as one, psycopg.connect(url) as other:
+        lock(one, "a")
+        lock(other, "b")
+        crossing = [
+            threading.Thread(target=cross, args=(one, "b", outcomes)),
+            threading.Thread(target=cross, args=(other, "a", outcomes)),
+        ]
+        for thread in crossing:
+            thread.start()
+        for thread in crossing:
+            thread.join(30)
+
+    assert sorted(outcomes) == ["deadlock", "done"]
+    assert deadlocks(url) == before + 1
 
 
 def test_one_of_all_rivals_wins(url: str):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeGuard
 
 from attrs import evolve
 
 from authority_core.kernel.changes import Change, Conflict, Count, CutOff, Put, Remove, Replace, Revoke, Spend, in_order
-from authority_core.kernel.records import AuditRecord, Client, Consent, Grant
+from authority_core.kernel.records import AccessToken, AuditRecord, AuthorizationCode, Client, Consent, Grant, Stored
 from authority_core.kernel.sync import METHODS
 from authority_core.testing.memory import MemoryStorage
 
@@ -127,6 +128,26 @@ class NoneIsEmpty(MemoryStorage):
         if not isinstance(change, Put) or not isinstance(change.record, Grant) or change.record.session_id is not None:
             return change
         return Put(evolve(change.record, session_id=""))
+
+
+class ForgetsWhoEndedACode(MemoryStorage):
+    """Gives a code that is kept elsewhere back as it came."""
+
+    def marked(self, code: AuthorizationCode) -> Stored[AuthorizationCode]:
+        return Stored(record=code, grant=code.grant, spent=self.spent(code.key))
+
+
+class LetsTheLastOfTwoStay(MemoryStorage):
+    """Inserts one after the other, and only asks whether a key was there before the commit."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        puts = {change.record.key: change for change in changes if isinstance(change, Put) and is_token(change.record)}
+        others = [change for change in changes if not (isinstance(change, Put) and is_token(change.record))]
+        super().commit([*others, *puts.values()])
+
+
+def is_token(record: object) -> TypeGuard[AccessToken]:
+    return isinstance(record, AccessToken)
 
 
 class KeepsMarks(MemoryStorage):

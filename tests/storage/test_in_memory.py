@@ -36,7 +36,7 @@ async def storage(request: pytest.FixtureRequest):
     """Storage in memory, on an engine of ours and on one of the host."""
     async for made in request.param():
         yield made
-    gc.collect()
+    gc.collect()  # a connection left open would warn, and warnings are errors
 
 
 def one_statement(name: str) -> list[Change]:
@@ -85,7 +85,7 @@ async def test_a_first_use_that_is_cancelled_leaves_the_tables_to_the_next(cance
 
     assert await storage.grant("second") is not None
     await storage.aclose()
-    gc.collect()
+    gc.collect()  # a connection left open would warn, and warnings are errors
 
 
 async def test_its_connection_never_grows_old(monkeypatch: pytest.MonkeyPatch):

@@ -53,6 +53,8 @@ FAULTS = [
     (broken.NoVersionsOfConsents, "test_every_mutable_record_has_versions"),
     (broken.TakesLinesTwice, "test_no_record_is_inserted_twice"),
     (broken.NoneIsEmpty, "test_an_empty_name_ends_nothing_else"),
+    (broken.ForgetsWhoEndedACode, "test_a_code_kept_elsewhere_shows_what_became_of_it"),
+    (broken.LetsTheLastOfTwoStay, "test_a_key_inserted_twice_in_one_commit"),
     (broken.KeepsMarks, "test_everything_that_ends_is_forgotten"),
     (broken.FirstMarkDecides, "test_a_mark_that_is_renewed_stays"),
     (broken.CutsAtNul, "test_nul_is_held_or_refused"),

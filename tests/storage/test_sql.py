@@ -313,7 +313,7 @@ async def test_a_cancelled_commit_leaves_storage_usable(url, cancelled):
 
         assert (written[0] is None) == (written[1] is None)
     await storage.aclose()
-    gc.collect()
+    gc.collect()  # a connection left open would warn, and warnings are errors
 
 
 @pytest.mark.parametrize("fork", ["os.fork", "ctypes.PyDLL(None).fork"])

@@ -179,6 +179,16 @@ class Atomicity:
         await stage.storage.commit([spend])
 
     @promise
+    async def test_a_key_inserted_twice_in_one_commit(self, stage: Stage) -> None:
+        """A commit that inserts two records under one key is a `Conflict`, and neither is there."""
+        one = an_access_token()
+        both = [Put(one), Put(evolve(one, token_id="another"))]
+        await expect_conflict(stage.storage, both, "one key is inserted once, in one commit too")
+
+        expect(await stage.storage.access_token(one.key) is None, "neither of the two is stored")
+        await stage.storage.commit(both[:1])
+
+    @promise
     async def test_nothing_to_do(self, stage: Stage) -> None:
         """An empty commit succeeds."""
         await stage.storage.commit([])

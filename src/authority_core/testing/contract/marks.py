@@ -6,6 +6,8 @@ from attrs import evolve
 
 from ...kernel.changes import Change, CutOff, Put, Replace, Revoke, Spend
 from ...kernel.ports import Storage
+from ...kernel.records import Spent
+from ...kernel.sync import marking
 from .samples import (
     KEEP,
     LATER,
@@ -94,6 +96,29 @@ class Marks:
             expect(found is not None and found.record == code, "the code itself is untouched")
             ended = found is not None and found.grant is not None and found.grant.revoked_at is not None
             expect_same(ended, at < 4, f"the grant of code {at} is dead exactly if a mark ends it")
+
+    @promise
+    async def test_a_code_kept_elsewhere_shows_what_became_of_it(self, stage: Stage) -> None:
+        """Of a code that is not stored here `marked` tells what `code` would, where there is such a method."""
+        asked = marking(stage.storage)
+        if asked is None:
+            return
+        marks: list[Change] = [
+            Revoke("grant", "g0", NOW, KEEP),
+            Revoke("session", "session 1", NOW, KEEP),
+            CutOff("subject 2", None, NOW, KEEP),
+            CutOff("subject 3", "client", NOW, KEEP),
+            CutOff("subject 4", "another client", NOW, KEEP),
+            CutOff("subject 4", None, NOW - TICK, KEEP),
+            Spend(key_of("c5", "code"), LATER, KEEP),
+        ]
+        await stage.storage.commit(marks)
+        for at in range(6):
+            code = a_code(evolve(a_grant(f"g{at}", f"session {at}"), subject=f"subject {at}"), f"c{at}")
+            found = await asked.marked(code)
+            expect_same(found.record, code, "the code is given back as it came")
+            expect_same(found.grant, evolve(code.grant, revoked_at=NOW if at < 4 else None), "its grant as it lives")
+            expect_same(found.spent, Spent(at=LATER) if at == 5 else None, "the mark of its spending, if it has one")
 
     @promise
     async def test_ending_a_session_ends_its_grants_only(self, stage: Stage) -> None:
