@@ -61,7 +61,10 @@ def whole_number(low: int, high: int, value: object) -> str:
 
 def short(value: object) -> str:
     """Return *value* as a sentence may quote it."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a number of thousands of digits, which Python does not spell
+        return "a number beyond all bounds"
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 

@@ -130,6 +130,7 @@ def test_every_fault_is_reported_at_once():
     ("values", "told"),
     [
         ({"code_ttl": 601}, "code_ttl must be a whole number from 10 to 600, not 601."),
+        ({"code_ttl": 10**5000}, "code_ttl must be a whole number from 10 to 600, not a number beyond all bounds."),
         ({"issuer": "https://[::1"}, "issuer is not a URL: give the public address of this server,"),
         ({"issuer": "https://ïd.example.com"}, "write a host of other letters as xn--…"),
         ({"issuer": "http://localhost", "env": "production"}, "set env to development"),
