@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime
 from inspect import iscoroutinefunction
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import evolve
 
@@ -40,8 +40,12 @@ from .prepared import Values
 from .statements import Statements
 
 R = TypeVar("R")
-Coming = Coroutine[Any, Any, R]
-"""What a read that only names its statement hands on."""
+if TYPE_CHECKING:
+    from types import CoroutineType
+
+    Coming = CoroutineType[Any, Any, R]  # what pyright calls the answer of an `async def`, which the ports are made of
+else:
+    Coming = Coroutine[Any, Any, R]
 
 
 class Operations:
@@ -60,10 +64,10 @@ class Operations:
         """Return the client called exactly *client_id*."""
         return self._one("client", rows.client, client_id)
 
-    def clients(self, after: str | None = None, limit: int = 100) -> Coming[Sequence[Client]]:
+    async def clients(self, after: str | None = None, limit: int = 100) -> Sequence[Client]:
         """Return up to *limit* clients with an id greater than *after* (by code point), by id."""
         values: Values = (limit,) if after is None else (after, limit)
-        return self._all("clients" if after is None else "clients_after", rows.client, *values)
+        return await self._all("clients" if after is None else "clients_after", rows.client, *values)
 
     # --- grants and tokens ---
 
@@ -108,25 +112,25 @@ class Operations:
         """Return what *subject* has allowed *client_id*, revoked or not."""
         return self._one("consent", shapes.CONSENT.decode, subject, client_id)
 
-    def consents(self, subject: str) -> Coming[Sequence[Consent]]:
+    async def consents(self, subject: str) -> Sequence[Consent]:
         """Return everything *subject* has allowed, by client id."""
-        return self._all("consents", shapes.CONSENT.decode, subject)
+        return await self._all("consents", shapes.CONSENT.decode, subject)
 
-    def all_consents(self, after: tuple[str, str] | None = None, limit: int = 100) -> Coming[Sequence[Consent]]:
+    async def all_consents(self, after: tuple[str, str] | None = None, limit: int = 100) -> Sequence[Consent]:
         """Return up to *limit* consents of everybody, by subject and client id, beyond that pair in *after*."""
         values: Values = (limit,) if after is None else (*after, limit)
-        return self._all(
+        return await self._all(
             "all_consents" if after is None else "all_consents_after", shapes.CONSENT.decode, *values
         )
 
-    def signing_keys(self) -> Coming[Sequence[SigningKey]]:
+    async def signing_keys(self) -> Sequence[SigningKey]:
         """Return every signing key in every state, oldest first."""
-        return self._all("signing_keys", shapes.SIGNING_KEY.decode)
+        return await self._all("signing_keys", shapes.SIGNING_KEY.decode)
 
-    def audit(self, before: datetime | None = None, limit: int = 100) -> Coming[Sequence[AuditRecord]]:
+    async def audit(self, before: datetime | None = None, limit: int = 100) -> Sequence[AuditRecord]:
         """Return up to *limit* records older than *before*, newest first."""
         values: Values = (limit,) if before is None else (micros(before), limit)
-        return self._all("audit" if before is None else "audit_before", shapes.AUDIT.decode, *values)
+        return await self._all("audit" if before is None else "audit_before", shapes.AUDIT.decode, *values)
 
     # --- accounts ---
 
@@ -138,18 +142,18 @@ class Operations:
         """Return the user whose name or address has the canonical form *identifier* (NFC, lower case)."""
         return self._one("user_by_identifier", shapes.USER.decode, identifier)
 
-    def users(self, after: str | None = None, limit: int = 100) -> Coming[Sequence[User]]:
+    async def users(self, after: str | None = None, limit: int = 100) -> Sequence[User]:
         """Return up to *limit* users with an id greater than *after* (by code point), by id."""
         values: Values = (limit,) if after is None else (after, limit)
-        return self._all("users" if after is None else "users_after", shapes.USER.decode, *values)
+        return await self._all("users" if after is None else "users_after", shapes.USER.decode, *values)
 
     def session(self, key: Digest) -> Coming[Session | None]:
         """Return the session whose cookie has this digest, `revoked_at` computed."""
         return self._one("session", rows.session, key)
 
-    def sessions(self, user_id: str) -> Coming[Sequence[Session]]:
+    async def sessions(self, user_id: str) -> Sequence[Session]:
         """Return the user's sessions, newest first."""
-        return self._all("sessions", rows.session, user_id)
+        return await self._all("sessions", rows.session, user_id)
 
     def counter(self, key: Digest) -> Coming[Counter | None]:
         """Return the counter, past its end or not."""
@@ -197,13 +201,16 @@ class Operations:
 
     def _one(self, name: str, made: Callable[[Row], R], *values: Any) -> Coming[R | None]:
         """Return what is *made* of the one row of the read called *name*, or `None` when there is none."""
-        if not self._at_once:
-            return self._one_of(name, made, values)
-        try:
-            found: Any = self._asked(name, values)  # rows, at once
-        except Exception as error:  # noqa: BLE001 - each driver has errors of its own
-            raise translated(error) from None
-        return Done(made(found[0]) if found else None)
+        coming: Any
+        if self._at_once:
+            try:
+                found: Any = self._asked(name, values)  # rows, not something to wait for
+            except Exception as error:  # noqa: BLE001 - each driver has errors of its own
+                raise translated(error) from None
+            coming = Done(made(found[0]) if found else None)
+        else:
+            coming = self._one_of(name, made, values)
+        return coming  # type: ignore[no-any-return]  # a coroutine either way
 
     async def _one_of(self, name: str, made: Callable[[Row], R], values: Values) -> R | None:
         found = await self._rows(name, values)
