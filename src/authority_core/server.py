@@ -31,6 +31,7 @@ from .oauth.grants.authorization_code import AuthorizationCodeGrant
 from .oauth.grants.base import AnyGrant
 from .oauth.grants.client_credentials import ClientCredentials
 from .oauth.grants.refresh_token import RefreshTokenGrant
+from .oauth.mint.checked_signer import CheckedSigner
 from .oauth.mint.keys import KeyRing
 from .oauth.routes import oauth_routes
 from .static import PREFIX, StaticFiles
@@ -112,7 +113,8 @@ class Authority:
             raise ConfigurationError(["sign_in needs claims: who is there, and what is known of them."])
         self.users = Users(self.shell, self.passwords)
         may_act = self.accounts.may_act if self.accounts else by_claims(source)
-        self.oauth = OAuth(self.shell, self.keys, signer or self.keys, _by_name(grants), source, may_act)
+        signs = self.keys if signer is None else CheckedSigner(signer)
+        self.oauth = OAuth(self.shell, self.keys, signs, _by_name(grants), source, may_act)
         self.clients = Clients(self.shell, frozenset(self.oauth.grants))
         routes = oauth_routes(self.oauth, people, self.screen, self.browsers)
         routes += (Route("/", ("GET",), LandingEndpoint(self.screen, people, self.accounts is not None), page=True),)

@@ -79,7 +79,7 @@ class Form:
 
     def refuse_repeats(self, allowed: frozenset[str] = _NOTHING) -> None:
         """Raise `Problem` when any parameter but those *allowed* came more than once (RFC 6749 §3.1, §3.2)."""
-        if self.repeated and self.repeated - allowed:
+        if self.repeated - allowed:
             raise Problem("invalid_request", "A parameter was sent more than once.")
 
     def lacks(self, names: frozenset[str]) -> bool:

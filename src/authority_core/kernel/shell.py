@@ -112,7 +112,8 @@ class Shell:
 
 def origin_of(request: HttpRequest) -> Origin:
     """Return where *request* came from, for the audit trail."""
-    return Origin(request.client_address, user_agent(request), request.request_id)
+    agent = user_agent(request) if "user-agent" in request.headers else None  # programs seldom send one
+    return Origin(request.client_address, agent, request.request_id)
 
 
 def conflicting() -> StorageUnavailable:

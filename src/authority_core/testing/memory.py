@@ -196,7 +196,7 @@ class MemoryStorage:
                 else:
                     self._check(change)
                     others.append(change)
-            if len({key for _, key, _ in inserts}) < len(inserts) and _twice(inserts):
+            if len(inserts) > 1 and _twice(inserts):
                 raise Conflict
             for other in others:
                 self._apply(other)
@@ -318,7 +318,8 @@ class MemoryStorage:
 
 def _twice(inserts: Sequence[tuple[dict[Any, Any], object, object]]) -> bool:
     """Tell whether one key comes twice for one table."""
-    return len({(id(table), key) for table, key, _ in inserts}) < len(inserts)
+    keys = {key for _, key, _ in inserts}
+    return len(keys) < len(inserts) and len({(id(table), key) for table, key, _ in inserts}) < len(inserts)
 
 
 def _pair(consent: Consent) -> tuple[str, str]:

@@ -75,7 +75,8 @@ def read_post(request: HttpRequest) -> Form:
     if request.query:
         raise Problem("invalid_request", "Parameters belong in the body.")
     form = parse_body(request)
-    form.refuse_repeats(_MAY_REPEAT)
+    if form.repeated:
+        form.refuse_repeats(_MAY_REPEAT)
     return form
 
 

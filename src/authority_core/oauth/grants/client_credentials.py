@@ -59,10 +59,12 @@ class ClientCredentials:
         # RFC 6749 §3.3: nothing unknown, nothing beyond the client's allowance.
         elif not scope or not scope <= client.scopes or scope & USER_SCOPES:
             return Decision(refuse("invalid_scope", "The scope is unknown or not allowed to this client."))
-        try:
-            audience = allowed_audience(request.resource, default=policy.audience, allowed=client.audiences)
-        except Problem as problem:  # RFC 8707 §2
-            return Decision(problem.refusal)
+        audience: tuple[str, ...] = (policy.audience,)
+        if request.resource:  # RFC 8707 §2
+            try:
+                audience = allowed_audience(request.resource, default=policy.audience, allowed=client.audiences)
+            except Problem as problem:
+                return Decision(problem.refusal)
         access = mint_access_token(
             policy, client, subject=client.client_id, grant=None, scope=scope, audience=audience, moment=moment
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import string
+from functools import lru_cache
 
 from attrs import field
 
@@ -14,8 +14,6 @@ from ...kernel.values import join_words, transient
 from .access import MintedAccess
 from .id_token import at_hash
 from .unsigned import Unsigned
-
-_ALPHABET = string.ascii_letters.encode() + string.digits.encode() + b"-_"
 
 
 @transient
@@ -30,20 +28,25 @@ class Tokens:
 
 
 async def signed_response(tokens: Tokens, signer: Signer) -> HttpResponse:
-    """Sign what is unsigned and return the answer. Raises `TypeError` when a signer's answer is no compact JWS."""
+    """Sign what is unsigned and return the answer; what *signer* answers needs no escape in JSON (`CheckedSigner`)."""
     access, more = tokens.access.token, ""
     if isinstance(access, Unsigned):
         signed = signer.sign(access.algorithm, access.typ, access.claims)
         access = signed if isinstance(signed, str) else await signed
-        text = _jws(access)
+        text = f'"{access}"'
     else:
         text = quoted(access)
     if tokens.id_token is not None:
         unsigned = tokens.id_token
         claims = {**unsigned.claims, "at_hash": at_hash(access, unsigned.algorithm)}
         signed = signer.sign(unsigned.algorithm, unsigned.typ, claims)
-        more = f',"id_token":{_jws(signed if isinstance(signed, str) else await signed)}'
+        more = f',"id_token":"{signed if isinstance(signed, str) else await signed}"'
     return token_response(tokens, text, more)
+
+
+@lru_cache(maxsize=256)  # the same few scopes come with every request
+def _scope_text(words: frozenset[str]) -> str:
+    return quoted(join_words(words))
 
 
 def token_response(tokens: Tokens, access_token: str, more: str = "") -> HttpResponse:
@@ -51,13 +54,7 @@ def token_response(tokens: Tokens, access_token: str, more: str = "") -> HttpRes
     minted = tokens.access
     if tokens.refresh_token is not None:
         more += f',"refresh_token":{quoted(tokens.refresh_token)}'
-    scope = quoted(join_words(minted.scope))
+    scope = _scope_text(minted.scope)
     text = f'{{"access_token":{access_token},"token_type":"Bearer","expires_in":{minted.expires_in},"scope":{scope}'
     return HttpResponse(200, JSON_NO_STORE, f"{text}{more}}}".encode())
 
-
-def _jws(token: object) -> str:
-    """Return the JSON text of a compact JWS: letters, digits and `-_`, two dots (RFC 7515 §7.1); none is escaped."""
-    if type(token) is not str or not token.isascii() or token.encode().translate(None, _ALPHABET) != b"..":
-        raise TypeError("the signer answered with no compact JWS")
-    return f'"{token}"'
