@@ -403,22 +403,24 @@ NO_JWS = [None, 1, b"x.y.z", [], "", "nonsense", 'a.","scope":"admin.c', "a.b\\.
 @pytest.mark.parametrize("answer", [*NO_JWS, RuntimeError("away")])
 def test_a291_signers_that_answer_nonsense(door, answer):
     """A signer must answer with a compact JWS; anything else, or an exception, issues nothing and spends no code."""
-    world = door()
-    party = world.party()
-    code = party.code()
-    oauth = world.server.authority.oauth
-    ours = oauth.signer
 
     class Nonsense:
+        good = False
+
         async def sign(self, algorithm, typ, claims):
+            if self.good:
+                return "header.claims.signature"
             if isinstance(answer, Exception):
                 raise answer
             return answer
 
-    object.__setattr__(oauth, "signer", Nonsense())
+    signer, world = Nonsense(), door()
+    world = world.__class__(world.door, make_server(parts={"signer": signer}))
+    party = world.party()
+    code = party.code()
     with Unchanged(world.server):
         assert party.redeem(code).status == 500
-    object.__setattr__(oauth, "signer", ours)
+    signer.good = True
     assert party.redeem(code).status == 200
 
 
