@@ -35,10 +35,12 @@ class Spy:
     def __init__(self, storage: object) -> None:
         self.reads: Counter[str] = Counter()
         self.commits: list[Sequence[Change]] = []
-        for name in METHODS:
-            method = getattr(storage, name, None)
-            if method is not None:
-                setattr(self, name, self._counting(name, method))
+        self._counted = {name: self._counting(name, getattr(storage, name)) for name in METHODS}
+
+    def __getattr__(self, name: str) -> Function:
+        if name not in METHODS:
+            raise AttributeError(name)
+        return self._counted[name]
 
     def _counting(self, name: str, method: Function) -> Function:
         def counting(*arguments: object, **options: object) -> object:

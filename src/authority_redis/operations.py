@@ -20,6 +20,7 @@ from authority_core.kernel.records import (
     Consent,
     Counter,
     Grant,
+    Holder,
     Interaction,
     RefreshToken,
     Session,
@@ -38,12 +39,15 @@ R = TypeVar("R")
 _STAMP = 18
 _POLICY = "noeviction"
 _FORGETFUL = 2
+_HOLDER = "holder"
 
 logger = logging.getLogger("authority")
 
 
 class Operations:
     """Every method of `authority_core.kernel.ports.Storage` over a *link* of either colour."""
+
+    tells_holders = True
 
     def __init__(self, link: Link, prefix: str) -> None:
         self._link = link
@@ -68,17 +72,19 @@ class Operations:
         return None if found is None else codec.GRANT.decode(found[0], revoked_at=_time(found[2]))
 
     async def code(self, key: Digest) -> Stored[AuthorizationCode] | None:
-        """Return the code, its spent mark and the grant it carries."""
-        found = await self._stored("code", key)
+        """Return the code, its spent mark, the grant it carries and the holder."""
+        found = await self._stored("code", key, _HOLDER)
         if found is None:
             return None
         record = codec.CODE.decode(found[0])
         grant = evolve(record.grant, revoked_at=_time(found[2]))
-        return Stored(record=record, grant=grant, spent=_spent(found[3]))
+        return Stored(record, grant, _spent(found[3]), _holder(found[4]))
 
     async def refresh_token(self, key: Digest) -> Stored[RefreshToken] | None:
-        """Return the refresh token with its grant and spent mark."""
-        return _with_grant(codec.REFRESH, await self._stored("refresh", key))
+        """Return the refresh token with its grant, spent mark and holder."""
+        found = await self._stored("refresh", key, _HOLDER)
+        token = _with_grant(codec.REFRESH, found)
+        return token if token is None or token.grant is None else evolve(token, holder=_holder(found[4]))
 
     async def access_token(self, key: Digest) -> Stored[AccessToken] | None:
         """Return the opaque access token with its grant, if any, and the mark of its revocation."""
@@ -220,8 +226,8 @@ class Operations:
         await self._look()
         return await self._link.ask(command, self._prefix + suffix, *words)
 
-    async def _stored(self, family: str, key: Digest) -> Any:
-        return await self._run("stored", [names.keyed(family, key), names.keyed("spent", key)])
+    async def _stored(self, family: str, key: Digest, *more: str) -> Any:
+        return await self._run("stored", [names.keyed(family, key), names.keyed("spent", key)], *more)
 
     async def _page(self, kind: Codec[R], index: str, limit: int | None, start: bytes, end: bytes) -> list[R]:
         if limit is not None and limit <= 0:
@@ -246,6 +252,10 @@ def _time(found: bytes | None) -> datetime | None:
 
 def _spent(found: bytes | None) -> Spent | None:
     return None if found is None else Spent(at=unstamp(found[:_STAMP]), salt=found[_STAMP:])
+
+
+def _holder(found: bytes | None) -> Holder:
+    return Holder(None if found is None else codec.USER.decode(found))
 
 
 def _with_grant(kind: Codec[R], found: Any) -> Stored[R] | None:

@@ -41,7 +41,7 @@ from authority_core.kernel.records import (
     Stored,
     User,
 )
-from authority_core.kernel.sync import coat, forgetful, is_async, marking, run
+from authority_core.kernel.sync import coat, forgetful, is_async, marking, run, tells_holders
 
 from .aio import AsyncRedisStorage
 from .dividing import CHOSEN, Parts, checked, divide
@@ -52,8 +52,13 @@ from .storage import RedisStorage
 class Split:
     """Every method of the storage protocols over two storages; *redis* is the shared one, without its coat.
 
-    The *durable* one knows every mark, so of the codes in Redis it is asked too: it gives a code back `marked`.
+    *told* says that the durable one tells holders.
+
+    The *durable* one knows every mark and every account, so of the codes in Redis it is asked too: it gives a code back
+    `marked`.
     """
+
+    tells_holders = False
 
     def __init__(
         self,
@@ -61,7 +66,9 @@ class Split:
         shared: Storage,
         redis: Operations,
         kinds: frozenset[str],
+        told: bool,
     ) -> None:
+        self.tells_holders = told
         self._marks = marking(durable) if "codes" in kinds else None
         if "codes" in kinds and self._marks is None:
             raise ValueError(
@@ -78,7 +85,7 @@ class Split:
     # --- what lives in Redis, if so chosen ---
 
     async def code(self, key: Digest) -> Stored[AuthorizationCode] | None:
-        """Return the code from Redis, with its spent mark and the end of its grant from the durable storage.
+        """Return the code from Redis; what became of it and of its holder, from the durable storage.
 
         Redis may have lost a mark in a failover, and kept the code.
         """
@@ -225,12 +232,15 @@ class SplitStorage(BlockingStorage[Split]):
     `marked`, and for storages that are not both synchronous.
     """
 
+    tells_holders = False
+
     def __init__(self, durable: object, shared: RedisStorage, *, kinds: Iterable[str] = CHOSEN) -> None:
         if is_async(durable) or is_async(shared):
             raise ValueError("SplitStorage takes two synchronous storages; AsyncSplitStorage two asynchronous ones.")
         self._both = durable, shared
         self._kinds = checked(kinds)
-        super().__init__(Split(coat(durable), coat(shared), shared.operations, self._kinds))
+        self.tells_holders = tells_holders(durable)
+        super().__init__(Split(coat(durable), coat(shared), shared.operations, self._kinds, self.tells_holders))
 
     def __repr__(self) -> str:
         durable, shared = self._both
@@ -254,7 +264,7 @@ class AsyncSplitStorage(Split):
     def __init__(self, durable: object, shared: AsyncRedisStorage, *, kinds: Iterable[str] = CHOSEN) -> None:
         if not (is_async(durable) and is_async(shared)):
             raise ValueError("AsyncSplitStorage takes two asynchronous storages; SplitStorage two synchronous ones.")
-        super().__init__(coat(durable), coat(shared), shared, checked(kinds))
+        super().__init__(coat(durable), coat(shared), shared, checked(kinds), tells_holders(durable))
         self._both = durable, shared
 
     def __repr__(self) -> str:

@@ -20,6 +20,8 @@ class RedisStorage(BlockingStorage[Operations]):
     Make it with `from_url`.
     """
 
+    tells_holders = True
+
     def __init__(self, link: BlockingLink, prefix: str, place: Address) -> None:
         super().__init__(Operations(link, prefix))
         self._link = link

@@ -7,8 +7,6 @@ from datetime import datetime
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import evolve
-
 from authority_core.kernel.changes import Change, StorageUnavailable
 from authority_core.kernel.encoding import Digest
 from authority_core.kernel.records import (
@@ -33,7 +31,7 @@ from . import rows, shapes
 from .columns import Row
 from .errors import translated
 from .joining import joined
-from .kinds import earliest, micros, storable
+from .kinds import micros, storable
 from .links import Connector
 from .plan import Step, plan
 from .prepared import Values
@@ -76,11 +74,11 @@ class Operations:
         return self._one("grant", rows.grant, grant_id)
 
     def code(self, key: Digest) -> Coming[Stored[AuthorizationCode] | None]:
-        """Return the code, its spent mark and the grant it carries."""
+        """Return the code, its spent mark, the grant it carries and the holder."""
         return self._one("code", rows.code, key)
 
     def refresh_token(self, key: Digest) -> Coming[Stored[RefreshToken] | None]:
-        """Return the refresh token with its grant and spent mark."""
+        """Return the refresh token with its grant, spent mark and holder."""
         return self._one("refresh_token", rows.refresh_token, key)
 
     def access_token(self, key: Digest) -> Coming[Stored[AccessToken] | None]:
@@ -92,15 +90,13 @@ class Operations:
         return self._one("spent", rows.spent, key)
 
     async def marked(self, code: AuthorizationCode) -> Stored[AuthorizationCode]:
-        """Return *code*, which is kept elsewhere, with its spent mark and the grant it carries as it lives today."""
+        """Return *code*, which is kept elsewhere, with its spent mark, the grant it carries and the holder."""
         grant = code.grant
         names = grant.subject, grant.client_id, grant.session_id, grant.grant_id
-        found = await self._one("marked", tuple, code.key, *names, micros(grant.created_at))
-        if found is None:
+        found = await self._rows("marked", (code.key, *names, micros(grant.created_at)))
+        if not found:
             raise StorageUnavailable("A text that no database can hold names this grant.")
-        *ends, at, salt = found
-        spent = None if at is None else rows.spent((at, salt))
-        return Stored(record=code, grant=evolve(grant, revoked_at=earliest(*ends)), spent=spent)
+        return rows.marked(found[0], code)
 
     # --- interactions, consent, keys, audit ---
 

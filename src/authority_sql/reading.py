@@ -82,10 +82,12 @@ def _single_use(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
 
 
 def _marked(tables: Tables) -> Select[Any]:
-    """Return the marks of a code that is kept elsewhere and is given whole: one row, whatever is stored here."""
-    spent = tables.spent_keys.c
-    mark = [select(of).where(spent["key"] == param("key")).scalar_subquery() for of in (spent["at"], spent.salt)]
-    return select(*_grant_marks(tables, param), *mark)
+    """Return what became of a code that is kept elsewhere and is given whole: one row, whatever is stored here."""
+    asked, user, spent = select(param("key").label("key")).subquery("asked"), tables.of["users"], tables.spent_keys
+    source = asked.outerjoin(spent, spent.c["key"] == asked.c["key"])
+    source = source.outerjoin(user, user.c.user_id == param("subject"))
+    standing = [user.c[name] for name in shapes.STANDING]
+    return select(*_grant_marks(tables, param), *standing, spent.c["at"], spent.c.salt).select_from(source)
 
 
 def _records(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:

@@ -71,6 +71,13 @@ def code(row: Row) -> Stored[AuthorizationCode]:
     return Stored(_bare_code(row, kept), live, _spending(row), _holder(row))
 
 
+def marked(row: Row, code: AuthorizationCode) -> Stored[AuthorizationCode]:
+    """Return *code*, which is kept elsewhere, with what became of it: the row holds no column of a record."""
+    ended = earliest(*row[:_GRANT_MARKS])
+    live = code.grant if ended is None else evolve(code.grant, revoked_at=ended)
+    return Stored(code, live, _spending(row), _holder(row))
+
+
 def refresh_token(row: Row) -> Stored[RefreshToken]:
     """Return the refresh token with its grant, if that is stored."""
     at = REFRESH.width

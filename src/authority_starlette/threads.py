@@ -10,7 +10,7 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 
 from authority_core.kernel.ports import Busy
-from authority_core.kernel.sync import METHODS, OPTIONAL
+from authority_core.kernel.sync import METHODS, OPTIONAL, tells_holders
 
 T = TypeVar("T")
 
@@ -43,11 +43,18 @@ def in_threads(storage: object, *, threads: int = 16) -> object:
 
 
 class _Threaded:
+    tells_holders = False
+
     def __init__(self, storage: object, limiter: CapacityLimiter) -> None:
-        for name in (*METHODS, *OPTIONAL):
-            method = getattr(storage, name, None)
-            if method is not None:
-                setattr(self, name, _hopping(method, limiter))
+        self.tells_holders = tells_holders(storage)
+        found = {name: getattr(storage, name, None) for name in (*METHODS, *OPTIONAL)}
+        self._methods = {name: _hopping(method, limiter) for name, method in found.items() if method is not None}
+
+    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+        methods: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = vars(self).get("_methods", {})
+        if name not in methods:
+            raise AttributeError(name)
+        return methods[name]
 
 
 def _hopping(method: Callable[..., T], limiter: CapacityLimiter) -> Callable[..., Coroutine[Any, Any, T]]:

@@ -52,6 +52,11 @@ class TestProtocol3(_Whole, StorageContract):
         return AsyncRedisStorage.from_url(redis_servers.emptied().url + "?protocol=3")
 
 
+def dumped_cluster() -> bytes:
+    """Return what all three hold."""
+    return b"".join(node.dump() for node in redis_servers.cluster())
+
+
 def emptied_cluster() -> str:
     """Return the URL of a cluster of three, empty."""
     nodes = redis_servers.cluster()
@@ -63,6 +68,9 @@ def emptied_cluster() -> str:
 class _InACluster:
     holds_nul = True
     examples = 5
+
+    def dump(self, storage) -> bytes:
+        return dumped_cluster()
 
 
 class TestCluster(_InACluster, StorageContract):
@@ -156,8 +164,8 @@ class TestSplitWithACluster(TestSplit):
         redis = RedisStorage.from_url(emptied_cluster())
         return SplitStorage(SqlStorage.from_url(self.url()), redis, kinds=EVERY)
 
-    def dump(self, storage):
-        return None
+    def dump(self, storage) -> bytes:
+        return super().dump(storage) + dumped_cluster()
 
 
 class TestSplitWithNothing(TestAsyncSplit):

@@ -10,7 +10,17 @@ from typing import TypeGuard
 from attrs import evolve
 
 from authority_core.kernel.changes import Change, Conflict, Count, CutOff, Put, Remove, Replace, Revoke, Spend, in_order
-from authority_core.kernel.records import AccessToken, AuditRecord, AuthorizationCode, Client, Consent, Grant, Stored
+from authority_core.kernel.encoding import Digest
+from authority_core.kernel.records import (
+    AccessToken,
+    AuditRecord,
+    AuthorizationCode,
+    Client,
+    Consent,
+    Grant,
+    RefreshToken,
+    Stored,
+)
 from authority_core.kernel.sync import METHODS
 from authority_core.testing.memory import MemoryStorage
 
@@ -135,6 +145,14 @@ class ForgetsWhoEndedACode(MemoryStorage):
 
     def marked(self, code: AuthorizationCode) -> Stored[AuthorizationCode]:
         return Stored(record=code, grant=code.grant, spent=self.spent(code.key))
+
+
+class ForgetsTheHolderOfOneToken(MemoryStorage):
+    """Says that it tells holders, and tells that of a code only."""
+
+    def refresh_token(self, key: Digest) -> Stored[RefreshToken] | None:
+        found = super().refresh_token(key)
+        return None if found is None else evolve(found, holder=None)
 
 
 class LetsTheLastOfTwoStay(MemoryStorage):

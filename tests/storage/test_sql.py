@@ -118,7 +118,7 @@ def test_every_read_finds_its_rows_by_an_index(storage, tmp_path):
         for name, statement in storage._on._statements.reads.items():
             plan = connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", [None] * statement.sql.count("?"))
             scans = [line[3] for line in plan if line[3].startswith("SCAN") and "USING INDEX" not in line[3]]
-            walked[name] = [scan for scan in scans if scan != "SCAN CONSTANT ROW"]
+            walked[name] = [scan for scan in scans if scan not in ("SCAN CONSTANT ROW", "SCAN asked")]  # of one row
     connection.close()
 
     assert {name for name, lines in walked.items() if lines} <= {"clients", "users", "all_consents", "signing_keys"}

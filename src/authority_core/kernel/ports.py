@@ -70,7 +70,7 @@ class GrantReads(Protocol):
     async def code(self, key: Digest) -> Stored[AuthorizationCode] | None:
         """Return the code, its spent mark, and as *grant* the code's own grant with `revoked_at` computed.
 
-        With `tells_holders`, as of storage in memory and on SQL, the *holder* too.
+        With `tells_holders`, as of every storage of ours, the *holder* too.
         """
         ...
 

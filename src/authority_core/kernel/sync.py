@@ -144,15 +144,16 @@ def coat(storage: object) -> Storage:
 def tells_holders(storage: object) -> bool:
     """Tell whether the holders that *storage* tells are the accounts that its own `user` would return.
 
-    Its class says so by `tells_holders = True`. A subclass with a `user` of its own, or a wrapper around another
-    storage, may judge people by rules of its own: it is asked for the account unless it says so itself.
+    Its class says so by `tells_holders = True`. A subclass or an instance with a `user` of its own, or a wrapper around
+    another storage, may judge people by rules of its own: it is asked for the account unless it says so itself. A
+    wrapper that passes accounts on says `False` in its class, and of each instance what is true of the storage within.
     """
     line = type(storage).__mro__
     says = next((at for at, kind in enumerate(line) if "tells_holders" in vars(kind)), None)
     user = next((at for at, kind in enumerate(line) if "user" in vars(kind)), None)
-    if says is None or vars(line[says])["tells_holders"] is not True:
+    if says is None or cast(Any, storage).tells_holders is not True:
         return False
-    return user is None or (says <= user and "user" not in getattr(storage, "__dict__", {}))
+    return (user is None or says <= user) and "user" not in getattr(storage, "__dict__", {})
 
 
 def marking(storage: object) -> Marks | None:

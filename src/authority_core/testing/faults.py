@@ -19,7 +19,7 @@ from typing import Any, Literal, assert_never
 
 from attrs import frozen
 
-from ..kernel.sync import METHODS, OPTIONAL, is_async
+from ..kernel.sync import METHODS, OPTIONAL, is_async, tells_holders
 
 When = Literal["before", "after"]
 
@@ -80,7 +80,10 @@ class Faulty:
     'client'
     """
 
+    tells_holders = False
+
     def __init__(self, storage: object) -> None:
+        self.tells_holders = tells_holders(storage)
         self._storage = storage
         self._lock = threading.Lock()
         self._armed: tuple[Fault, int, When] | None = None
@@ -88,16 +91,15 @@ class Faulty:
         self.calls: list[str] = []
         self.struck: str | None = None
         wrap = self._awaited if is_async(storage) else self._called
-        for name in (*METHODS, *OPTIONAL):
-            method = getattr(storage, name, None)
-            if method is not None:
-                setattr(self, name, wrap(name, method))
+        found = {name: getattr(storage, name, None) for name in (*METHODS, *OPTIONAL)}
+        self._methods = {name: wrap(name, method) for name, method in found.items() if method is not None}
 
     def __getattr__(self, name: str) -> Any:
-        """Return what *storage* has besides the storage protocols, such as `close`."""
-        if name == "_storage":
+        """Return a method of the protocols as `arm` left it; what else *storage* has, such as `close`, as it is."""
+        inside = vars(self)
+        if "_methods" not in inside:
             raise AttributeError(name)
-        return getattr(self._storage, name)
+        return inside["_methods"].get(name) or getattr(self._storage, name)
 
     def arm(self, fault: Fault, *, at: int, when: When = "before") -> None:
         """Let *fault* strike at the call number *at* from now on, counting from 1. It strikes once."""

@@ -11,9 +11,9 @@ local function ended(marks, born)
   return at
 end
 
--- A record and when it ended, or false twice.
+-- A record, when it ended, and the marks that may end it; or false thrice.
 local function alive(key)
   local found = redis.call('HMGET', key, 'r', 'm', 'b')
-  if not found[1] then return false, false end
-  return found[1], ended(found[2], found[3])
+  if not found[1] then return false, false, false end
+  return found[1], ended(found[2], found[3]), found[2]
 end

@@ -10,6 +10,7 @@ from ...kernel.changes import Put, Replace, Spend
 from ...kernel.encoding import Digest
 from ...kernel.ports import Storage
 from ...kernel.records import Insertable, Mutable, Standing, User
+from ...kernel.sync import marking, tells_holders
 from .samples import (
     KEEP,
     NOW,
@@ -140,13 +141,18 @@ class Reading:
 
     @promise
     async def test_a_holder_is_the_account_of_the_subject(self, stage: Stage) -> None:
-        """Told along with a code or refresh token, if at all, is the account's state now, or that there is none."""
-        storage = stage.storage
+        """Told along with a code or refresh token is the account's state now, or that there is none.
+
+        Storage whose class says `tells_holders` tells it always; `marked`, where there is such a method, as `code`.
+        """
+        storage, asked, code = stage.storage, marking(stage.storage), a_code(a_grant())
         until = NOW + timedelta(minutes=5)
-        await storage.commit([Put(a_grant()), Put(a_code(a_grant())), Put(a_refresh_token())])
+        await storage.commit([Put(a_grant()), Put(code), Put(a_refresh_token())])
 
         async def told() -> list[tuple[object, ...] | None]:
-            found = [await storage.code(a_code(a_grant()).key), await storage.refresh_token(a_refresh_token().key)]
+            found = [await storage.code(code.key), await storage.refresh_token(a_refresh_token().key)]
+            if asked is not None:
+                found.append(await asked.marked(code))
             holders = [one.holder for one in found if one is not None and one.holder is not None]
             accounts = [holder.account for holder in holders]
             return [None if one is None else state_of(one) for one in accounts]
@@ -155,6 +161,8 @@ class Reading:
             return one.active, one.locked_at, one.unlock_at, one.password_must_change
 
         telling = len(await told())
+        if tells_holders(stage.raw):
+            expect_same(telling, 2 if asked is None else 3, "a storage that tells holders tells every one")
         user = evolve(a_user("subject"), active=True, locked_at=None, unlock_at=None, password_must_change=False)
         states: list[tuple[User | None, tuple[object, ...] | None]] = [
             (None, None),
