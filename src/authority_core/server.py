@@ -26,6 +26,7 @@ from .kernel.show import Screen
 from .kernel.sync import coat, is_async, misses, tells_holders
 from .kernel.vault import Vault
 from .landing import LandingEndpoint
+from .oauth.client_auth.slow_secrets import SlowSecrets
 from .oauth.context import OAuth, by_claims
 from .oauth.grants.authorization_code import AuthorizationCodeGrant
 from .oauth.grants.base import AnyGrant
@@ -114,7 +115,8 @@ class Authority:
         self.users = Users(self.shell, self.passwords)
         may_act = self.accounts.may_act if self.accounts else by_claims(source)
         signs = self.keys if signer is None else CheckedSigner(signer)
-        self.oauth = OAuth(self.shell, self.keys, signs, _by_name(grants), source, may_act)
+        slow_secrets = SlowSecrets(self.shell, self.passwords, self._slow)
+        self.oauth = OAuth(self.shell, slow_secrets, self.keys, signs, _by_name(grants), source, may_act)
         self.clients = Clients(self.shell, frozenset(self.oauth.grants))
         routes = oauth_routes(self.oauth, people, self.screen, self.browsers)
         routes += (Route("/", ("GET",), LandingEndpoint(self.screen, people, self.accounts is not None), page=True),)

@@ -130,10 +130,11 @@ def _write_secrets(secrets: tuple[ClientSecret, ...]) -> str:
         [
             [
                 secret.secret_id,
-                digest_of(secret.digest).hex(),
+                None if secret.digest is None else digest_of(secret.digest).hex(),
                 secret.hint,
                 micros(secret.created_at),
                 None if secret.expires_at is None else micros(secret.expires_at),
+                secret.secret_hash,
             ]
             for secret in secrets
         ]
@@ -144,12 +145,13 @@ def _read_secrets(text: str) -> tuple[ClientSecret, ...]:
     return tuple(
         ClientSecret(
             secret_id=secret_id,
-            digest=Digest(bytes.fromhex(digest)),
+            digest=None if digest is None else Digest(bytes.fromhex(digest)),
+            secret_hash=hashed[0] if hashed else None,
             hint=hint,
             created_at=moment_of(created_at),
             expires_at=None if expires_at is None else moment_of(expires_at),
         )
-        for secret_id, digest, hint, created_at, expires_at in _decode(text)
+        for secret_id, digest, hint, created_at, expires_at, *hashed in _decode(text)
     )
 
 

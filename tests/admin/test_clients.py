@@ -6,8 +6,8 @@ import attrs
 import pytest
 
 from authority_core.admin.client_metadata import ClientMetadata, metadata_faults
-from authority_core.admin.clients import SECRET_KIND
 from authority_core.admin.refusals import Invalid, Unknown
+from authority_core.kernel.client_secrets import KIND
 from authority_core.kernel.encoding import digest
 from authority_core.kernel.moment import expired
 from authority_core.kernel.settings import Settings
@@ -32,7 +32,7 @@ def test_a_client_gets_an_id_and_a_secret_that_is_stored_as_a_digest(desk):
 
     assert len(issued.client.client_id) == 22
     assert len(issued.secret.reveal()) == 43
-    assert [one.digest for one in stored.secrets] == [digest(SECRET_KIND, issued.secret.reveal())]
+    assert [one.digest for one in stored.secrets] == [digest(KIND, issued.secret.reveal())]
     assert issued.secret.reveal() not in repr(stored)
     assert [line.event for line in desk.storage.audit()] == ["client.created"]
 
@@ -146,14 +146,14 @@ def test_two_secrets_live_during_rotation_and_never_three(desk):
     stored = desk.storage.client(client_id)
 
     assert {one.digest for one in second.client.secrets} == {
-        digest(SECRET_KIND, issued.secret.reveal()) for issued in (first, second)
+        digest(KIND, issued.secret.reveal()) for issued in (first, second)
     }
     assert {one.digest for one in stored.secrets} == {
-        digest(SECRET_KIND, issued.secret.reveal()) for issued in (second, third)
+        digest(KIND, issued.secret.reveal()) for issued in (second, third)
     }
     assert len(live(stored, desk.clock.now)) == 2
     desk.clock.wind(days=1)
-    assert [one.digest for one in live(stored, desk.clock.now)] == [digest(SECRET_KIND, third.secret.reveal())]
+    assert [one.digest for one in live(stored, desk.clock.now)] == [digest(KIND, third.secret.reveal())]
 
 
 def test_a_rotation_never_makes_an_ending_secret_live_longer(desk):

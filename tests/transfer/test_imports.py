@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 
@@ -10,10 +12,14 @@ import pytest
 from authority_core.admin.imports import NotTransferable
 from authority_core.admin.transfer_lines import LONGEST_LINE, entries
 from authority_core.kernel.encoding import digest
-from support.server import PASSWORD, make_server, make_user
+from support.browser import FORM
+from support.relying_party import basic
+from support.server import PASSWORD, Server, make_server, make_user
+from support.transports import CoreTransport
 from transfer.lines import CLIENT, CONSENT, HEADER, SECRET, USER, empty_server, exported, file_of, imported
 
 HASH = make_user("x", "x").password_hash
+ENTRY = {"secret_id": "1", "hint": "", "created_at": "2026-01-31T12:00:00Z"}
 
 
 def test_records_of_every_kind_arrive():
@@ -31,6 +37,48 @@ def test_records_of_every_kind_arrive():
     assert server.storage.consent("7", "web").scope == {"openid"}
     assert server.browser().sign_in("carol", PASSWORD).status == 303
     assert [server.told(name)[0].reason for name in ("client.created", "user.created")] == ["import", "import"]
+
+
+LEGACY = "x9Tq4-Wm~7pLb.2VdRk8sYzA0cJfHgNu"
+"""A secret as another system makes them, of fewer bits than ours."""
+
+
+def test_a_secret_of_another_system_is_kept_as_a_slow_hash_and_works():
+    """It is not ours to choose: its clients go on, and who steals the database has argon2id to break."""
+    server = empty_server()
+    line = {**CLIENT, "client_secret": LEGACY, "grant_types": ["client_credentials"], "redirect_uris": []}
+
+    assert imported(server, file_of(line))[0].outcome == "created"
+    (kept,) = server.storage.client("web").secrets
+    assert (kept.digest, kept.hint) == (None, "")
+    assert kept.secret_hash.startswith("$argon2id$")
+    assert LEGACY not in repr(server.storage.client("web"))
+    assert imported(server, file_of(line))[0].outcome == "unchanged"
+    assert imported(server, file_of(line), dry_run=True)[0].outcome == "unchanged"
+    assert imported(server, file_of({**line, "client_secret": LEGACY[::-1]}))[0].outcome == "conflict"
+    assert token_status(server, LEGACY) == 200
+    assert token_status(server, LEGACY[::-1]) == 401
+
+
+def test_a_secret_of_which_a_hash_is_known_works():
+    """As Hydra, Django OAuth Toolkit and others keep them."""
+    server = empty_server()
+    known = "pbkdf2_sha256$1000$salt$" + base64.b64encode(
+        hashlib.pbkdf2_hmac("sha256", LEGACY.encode(), b"salt", 1000)
+    ).decode()
+    line = {**CLIENT, "client_secret_hash": known, "grant_types": ["client_credentials"], "redirect_uris": []}
+
+    assert imported(server, file_of(line))[0].outcome == "created"
+    assert imported(server, file_of(line))[0].outcome == "unchanged"
+    assert exported(server.storage).count(known.encode()) == 1
+    assert token_status(server, LEGACY[::-1]) == 401
+    assert token_status(server, LEGACY) == 200
+
+
+def token_status(server: Server, secret: str) -> int:
+    form = {"content-type": FORM, **basic("web", secret)}
+    sent = CoreTransport(server.authority).send("POST", "/token", tuple(form.items()), b"grant_type=client_credentials")
+    return sent.status
 
 
 def test_importing_again_changes_nothing():
@@ -93,8 +141,18 @@ FAULTY = [
     ({**CLIENT, "redirect_uris": "https://app.example/cb", "first_party": "yes", "nmae": "x"}, 4, "nmae"),
     ({"kind": "client"}, 3, "client_id is missing"),
     ({**CLIENT, "client_id": "a b", "name": "\u202eevil"}, 2, "client id"),
-    ({**CLIENT, "client_secret": "hunter2"}, 1, "256 random bits"),
-    ({**CLIENT, "client_secret": SECRET, "secrets": []}, 1, "not both"),
+    ({**CLIENT, "client_secret": "hunter2"}, 1, "client_secret is too easy to guess"),
+    ({**CLIENT, "client_secret": "ab" * 20}, 1, "client_secret is too easy to guess"),
+    ({**CLIENT, "client_secret": "letmein-é" * 8}, 1, "printable characters"),
+    ({**CLIENT, "client_secret": ""}, 1, "printable characters"),
+    ({**CLIENT, "client_secret": SECRET, "secrets": []}, 1, "Give one of secrets, client_secret."),
+    ({**CLIENT, "client_secret": SECRET, "client_secret_hash": HASH}, 1, "one of client_secret, client_secret_hash"),
+    ({**CLIENT, "client_secret_hash": "hunter2"}, 1, "client_secret_hash: The password hash is of no known form"),
+    ({**CLIENT, "client_secret_hash": "$2b$31$" + "a" * 53}, 1, "costs too much"),
+    ({**CLIENT, "token_endpoint_auth_method": "none", "client_secret_hash": HASH}, 1, "public client"),
+    ({**CLIENT, "secrets": [ENTRY]}, 1, "either digest or secret_hash"),
+    ({**CLIENT, "secrets": [{**ENTRY, "digest": "0" * 64, "secret_hash": HASH}]}, 1, "either digest or secret_hash"),
+    ({**CLIENT, "secrets": [{**ENTRY, "secret_hash": "md5$x"}]}, 1, "secrets: The password hash is of no known form"),
     ({**CLIENT, "token_endpoint_auth_method": "none", "client_secret": SECRET}, 1, "public client"),
     ({**CLIENT, "secrets": [{"digest": "00"}]}, 1, "secret_id is missing"),
     ({**CLIENT, "created_at": "yesterday", "tokens_valid_after": "2026-01-01"}, 2, "must be a time"),

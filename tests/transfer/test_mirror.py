@@ -48,7 +48,10 @@ def clients(draw) -> Client:
     """Clients that administration would take, with times, digests and flags as they come."""
     drawn, scopes = draw(strategies.clients()), draw(WORDS)
     public = drawn.token_endpoint_auth_method == "none"
-    secrets = tuple(evolve(one, hint=one.hint[:4]) for one in drawn.secrets)
+    hashed = draw(HASHES.filter(bool))
+    secrets = tuple(
+        evolve(one, hint=one.hint[:4], secret_hash=None if one.secret_hash is None else hashed) for one in drawn.secrets
+    )
     return evolve(
         drawn,
         client_id=draw(IDS),

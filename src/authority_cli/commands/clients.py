@@ -129,7 +129,8 @@ def show(client_id: str, database: str | None, as_json: bool) -> None:
     shown = [(name.replace("_", " "), item) for name, item in value.items() if name != "secrets"]
     lines = [f"{name.ljust(width)}  {text(item)}" for name, item in shown]
     for one in found.secrets:
-        lines.append(f"{'secret'.ljust(width)}  …{one.hint} since {text(one.created_at)}{_until(one.expires_at)}")
+        which = f"…{one.hint}" if one.secret_hash is None else "from another system, kept as a slow hash,"
+        lines.append(f"{'secret'.ljust(width)}  {which} since {text(one.created_at)}{_until(one.expires_at)}")
     Output(as_json).show(value, *lines)
 
 

@@ -138,7 +138,7 @@ async def _provide_person(authority: Authority, credentials: Credentials) -> Non
 async def _provide_client(
     clients: Clients, client_id: str, metadata: ClientMetadata, credentials: Credentials
 ) -> DemoClient:
-    from authority_core.admin.clients import SECRET_KIND
+    from authority_core.kernel.client_secrets import KIND
     from authority_core.kernel.encoding import digest, equal
     from authority_core.kernel.values import Secret
 
@@ -149,9 +149,9 @@ async def _provide_client(
         await clients.register(metadata, client_id=client_id, secret=secret)
     else:
         await clients.update(client_id, metadata)
-        key = None if text is None else digest(SECRET_KIND, text)
+        key = None if text is None else digest(KIND, text)
         lasting = [one for one in found.secrets if one.expires_at is None]
-        if key is not None and not any(equal(one.digest, key) for one in lasting):
+        if key is not None and not any(one.digest is not None and equal(one.digest, key) for one in lasting):
             await clients.rotate_secret(client_id, secret=secret)
     return DemoClient(
         client_id=client_id,

@@ -6,27 +6,23 @@ bit, returned once, and stored as digests.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from attrs import evolve, field, frozen
 
 from ..kernel.changes import Decision, Remove, Replace
-from ..kernel.encoding import digest
+from ..kernel.client_secrets import KIND, generated, kept_digest, live
 from ..kernel.events import ClientChanged, ClientCreated, ClientDeleted, ClientSecretRotated
-from ..kernel.moment import Moment, expired
+from ..kernel.moment import Moment
 from ..kernel.ports import Origin
-from ..kernel.records import Client, ClientSecret
+from ..kernel.records import Client
 from ..kernel.settings import Settings
 from ..kernel.shell import Shell
 from ..kernel.values import Secret
 from .client_metadata import NAMES, ClientMetadata, client_id_fault, metadata_faults, metadata_of
 from .refusals import Invalid, Unknown
 
-SECRET_KIND = "client_secret"
-"""The kind mixed into the digest, as client authentication expects it."""
-_SECRET = re.compile(r"[A-Za-z0-9_-]{43,128}\Z")
 _PAGE = 200
 
 
@@ -44,10 +40,10 @@ def registered(
     """Make a client of *metadata*, which is valid."""
     issued = None
     if metadata.confidential:
-        issued = secret or Secret(moment.token(SECRET_KIND))
+        issued = secret or Secret(moment.token(KIND))
     client = Client(
         client_id=client_id or moment.identifier("client_id"),
-        secrets=() if issued is None else (kept_secret(issued, moment),),
+        secrets=() if issued is None else (kept_digest(issued.reveal(), moment),),
         created_at=moment.now,
         # A chosen id may have belonged to a client that was deleted: nothing of that one comes alive again. Whole
         # seconds, because the times inside tokens are.
@@ -76,12 +72,12 @@ def rotated(client: Client, settings: Settings, moment: Moment, *, secret: Secre
 
     At most two secrets live at any time.
     """
-    issued = secret or Secret(moment.token(SECRET_KIND))
-    fresh = kept_secret(issued, moment)
+    issued = secret or Secret(moment.token(KIND))
+    fresh = kept_digest(issued.reveal(), moment)
     ends = moment.now + timedelta(seconds=settings.client_secret_overlap)
-    live = sorted((one for one in client.secrets if not _ended(one, moment.now)), key=lambda one: one.created_at)
-    before = [evolve(one, expires_at=min(one.expires_at or ends, ends)) for one in live[-1:]]
-    kept = tuple(one for one in before if not _ended(one, moment.now))
+    alive = sorted((one for one in client.secrets if live(one, moment.now)), key=lambda one: one.created_at)
+    before = [evolve(one, expires_at=min(one.expires_at or ends, ends)) for one in alive[-1:]]
+    kept = tuple(one for one in before if live(one, moment.now))
     updated = evolve(client, secrets=(fresh, *kept))
     event = ClientSecretRotated(client_id=client.client_id, secret_id=fresh.secret_id)
     return Decision(Issued(client=updated, secret=issued), (Replace(updated),), (event,))
@@ -94,21 +90,6 @@ def deleted(client: Client) -> Decision[None]:
 
 def _with(client: Client, metadata: ClientMetadata) -> Client:
     return evolve(client, **{name: getattr(metadata, name) for name in NAMES})
-
-
-def kept_secret(secret: Secret, moment: Moment) -> ClientSecret:
-    """Return *secret* as it is stored."""
-    text = secret.reveal()
-    return ClientSecret(
-        secret_id=moment.identifier("secret_id"),
-        digest=digest(SECRET_KIND, text),
-        hint=text[-4:],
-        created_at=moment.now,
-    )
-
-
-def _ended(secret: ClientSecret, now: datetime) -> bool:
-    return secret.expires_at is not None and expired(secret.expires_at, now)
 
 
 @frozen(eq=False)
@@ -221,13 +202,6 @@ def _given_faults(client_id: str | None, secret: Secret | None) -> list[str]:
         fault = client_id_fault(client_id)
         if fault:
             faults.append(fault)
-    if secret is not None:
-        faults += secret_faults(secret)
+    if secret is not None and not generated(secret.reveal()):
+        faults.append("A client secret from outside is at least 43 characters of base64url: 256 random bits.")
     return faults
-
-
-def secret_faults(secret: Secret) -> list[str]:
-    """Return why *secret*, which came from outside, will not do."""
-    if _SECRET.match(secret.reveal()):
-        return []
-    return ["A client secret from outside is at least 43 characters of base64url: 256 random bits."]

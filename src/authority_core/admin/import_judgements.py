@@ -14,7 +14,8 @@ import attrs
 from attrs import evolve, frozen
 
 from ..kernel.changes import Change
-from ..kernel.encoding import digest, equal
+from ..kernel.client_secrets import KIND, foreign_faults, generated, kept_digest, kept_hash
+from ..kernel.encoding import digest
 from ..kernel.events import ClientChanged, ClientCreated, Event, UserChanged, UserCreated
 from ..kernel.foreign_hashes import hash_fault
 from ..kernel.identity import canonical
@@ -22,13 +23,13 @@ from ..kernel.moment import Moment
 from ..kernel.records import Client, ClientSecret, Consent, User
 from ..kernel.settings import Settings
 from ..kernel.users import cut_off
-from ..kernel.values import Secret
 from .client_metadata import NAMES, ClientMetadata, client_id_fault, metadata_faults
-from .clients import SECRET_KIND, kept_secret, registered, secret_faults
-from .transfer_records import Line, Transferred
+from .clients import registered
+from .transfer_records import FROM_ELSEWHERE, Line, Transferred
 from .users import NewUser, created, user_faults
 
 REASON = "import"
+_ELSEWHERE = tuple(member.name for member in FROM_ELSEWHERE)
 LONGEST_HINT = 4
 MOST_SCOPES = 200
 _SUBJECT = re.compile(r"[\x21-\x7e]{1,255}\Z")
@@ -68,21 +69,23 @@ def _of_others(faults: Iterable[str], line: Line) -> tuple[str, ...]:
 
 
 def judged_client(
-    line: Line, known: Client | None, settings: Settings, grants: frozenset[str], moment: Moment
+    line: Line, known: Client | None, settings: Settings, grants: frozenset[str], moment: Moment, hashed: str | None
 ) -> Judged:
-    """Judge a line that names a client; *known* is the one of this id."""
-    given = cast(dict[str, Any], {name: value for name, value in line.given.items() if name != "client_secret"})
+    """Judge a line that names a client; *known* is the one of this id, *hashed* the slow hash of its plain secret.
+
+    A plain secret that is generated needs none.
+    """
+    given = cast(dict[str, Any], {name: value for name, value in line.given.items() if name not in _ELSEWHERE})
     client_id = str(given.get("client_id", "missing"))
-    plain = cast(str | None, line.given.get("client_secret"))
     base = known or _fresh_client(client_id, given, moment)
     said = {name: given.get(name, getattr(base, name)) for name in NAMES}
-    faults = [*metadata_faults(ClientMetadata(**said), settings, grants), *_secret_faults(base, line, plain)]
+    faults = [*metadata_faults(ClientMetadata(**said), settings, grants), *_secret_faults(base, line, settings)]
     fault = client_id_fault(client_id)
     found = (*line.faults, *_of_others([*faults, *([fault] if fault else [])], line))
     if found:
         return Judged(faults=tuple(dict.fromkeys(found)))
-    if plain is not None:
-        given["secrets"] = _with_plain(base, Secret(plain), moment)
+    if any(name in line.given for name in _ELSEWHERE):
+        given["secrets"] = _from_elsewhere(base, line, hashed, moment)
     record = evolve(base, **given)
     if not record.confidential:
         record = evolve(record, secrets=())
@@ -97,18 +100,27 @@ def _fresh_client(client_id: str, given: Given, moment: Moment) -> Client:
     return evolve(made.answer.client, secrets=())
 
 
-def _secret_faults(base: Client, line: Line, plain: str | None) -> list[str]:
+def plain_secret(line: Line) -> str | None:
+    """Return the secret that the line gives in the clear."""
+    return cast(str | None, line.given.get("client_secret"))
+
+
+def _secret_faults(base: Client, line: Line, settings: Settings) -> list[str]:
     method = line.given.get("token_endpoint_auth_method", base.token_endpoint_auth_method)
-    given = bool(_secrets(line)) or plain is not None
-    faults = []
-    if plain is not None:
-        faults += secret_faults(Secret(plain))
-        if "secrets" in line.given:
-            faults.append("Give client_secret or secrets, not both.")
-    if any(len(one.hint) > LONGEST_HINT for one in _secrets(line)):
+    plain, secrets = plain_secret(line), _secrets(line)
+    ways = [name for name in ("secrets", *_ELSEWHERE) if name in line.given]
+    faults = [f"client_secret {fault}" for fault in foreign_faults(plain)] if plain is not None else []
+    hashes = [("secrets", one.secret_hash) for one in secrets]
+    hashes.append(("client_secret_hash", cast(str | None, line.given.get("client_secret_hash"))))
+    for name, known in hashes:
+        fault = None if known is None else hash_fault(known, settings)
+        faults += [f"{name}: {fault}"] if fault else []
+    if len(ways) > 1:
+        faults.append(f"Give one of {', '.join(ways)}.")
+    if any(len(one.hint) > LONGEST_HINT for one in secrets):
         faults.append(f"secrets: hint is the last {LONGEST_HINT} characters of a secret, and no more.")
-    if given and method == "none":
-        faults.append("A public client has no secret: leave client_secret and secrets out.")
+    if method == "none" and (secrets or ways not in ([], ["secrets"])):
+        faults.append("A public client has no secret: leave client_secret, client_secret_hash and secrets out.")
     return faults
 
 
@@ -116,11 +128,16 @@ def _secrets(line: Line) -> tuple[ClientSecret, ...]:
     return cast(tuple[ClientSecret, ...], line.given.get("secrets", ()))
 
 
-def _with_plain(base: Client, secret: Secret, moment: Moment) -> Any:
-    known = digest(SECRET_KIND, secret.reveal())
-    if any(equal(one.digest, known) for one in base.secrets):
-        return base.secrets
-    return (kept_secret(secret, moment),)
+def _from_elsewhere(base: Client, line: Line, hashed: str | None, moment: Moment) -> tuple[ClientSecret, ...]:
+    """Return the secrets that *base* has when the line gives it its own; those that are there stay as they are."""
+    plain = plain_secret(line)
+    if plain is not None and generated(plain):
+        there = digest(KIND, plain) in [one.digest for one in base.secrets]
+        return base.secrets if there else (kept_digest(plain, moment),)
+    known = hashed if plain is not None else cast(str, line.given["client_secret_hash"])
+    if known is None:
+        raise ValueError("a secret that is not generated comes with its slow hash")
+    return base.secrets if known in [one.secret_hash for one in base.secrets] else (kept_hash(known, moment),)
 
 
 # --- accounts --------------------------------------------------------------------------------------------------------

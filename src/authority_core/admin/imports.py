@@ -6,21 +6,27 @@ updating was asked for. So a run that broke off is finished by another run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from hashlib import blake2b
-from typing import Literal
+from typing import Literal, TypeVar
 
 from attrs import define, evolve, field, frozen
 
 from ..kernel.changes import Decision, Replace
+from ..kernel.client_secrets import foreign_faults, generated
 from ..kernel.encoding import encode_json
 from ..kernel.identity import canonical
 from ..kernel.moment import Moment
-from ..kernel.ports import Origin
-from ..kernel.records import User
+from ..kernel.passwords import Passwords, matches
+from ..kernel.ports import Offload, Origin
+from ..kernel.records import Client, User
 from ..kernel.shell import Shell
-from .import_judgements import Judged, judged_client, judged_consent, judged_user
+from .import_judgements import Judged, judged_client, judged_consent, judged_user, plain_secret
 from .transfer_lines import Entry
 from .transfer_records import HEADER, Line, header_fault, parsed
+
+T = TypeVar("T")
 
 Outcome = Literal["created", "updated", "unchanged", "conflict", "refused"]
 OUTCOMES: tuple[Outcome, ...] = ("created", "updated", "unchanged", "conflict", "refused")
@@ -45,13 +51,18 @@ class Report:
     faults: tuple[str, ...] = ()
 
 
+async def _in_place(work: Callable[[], T]) -> T:
+    return work()
+
+
 @define(eq=False)
 class Import:
     """Takes the entries of one file, in order.
 
     *grants* are the names of the grants that the server offers. With *update*, what differs is replaced. With
     *dry_run*, nothing is written and reports say what would happen; a fingerprint of each record is remembered, some
-    hundred bytes. *header_read* means that the header was read by a run before.
+    hundred bytes. *header_read* means that the header was read by a run before. *offload* is where slow hashes of
+    client secrets are made, a tenth of a second each: in place, unless an application with an event loop says better.
     """
 
     _shell: Shell = field(repr=False)
@@ -59,6 +70,7 @@ class Import:
     _update: bool = field(default=False, kw_only=True)
     _dry_run: bool = field(default=False, kw_only=True)
     _header_read: bool = field(default=False, kw_only=True)
+    _offload: Offload = field(default=_in_place, kw_only=True, repr=False)
     _imagined: dict[int, int] = field(factory=dict, init=False, repr=False)
 
     async def take(self, entry: Entry) -> Report | None:
@@ -106,7 +118,8 @@ class Import:
         client_id = line.given.get("client_id")
         client = await storage.client(client_id) if isinstance(client_id, str) else None
         if line.kind == "client":
-            judged = judged_client(line, client, settings, self._grants, moment)
+            hashed = await self._hashed(line, client)
+            judged = judged_client(line, client, settings, self._grants, moment, hashed)
             namesake = client is None and isinstance(client_id, str) and await storage.user(client_id) is not None
             return evolve(judged, faults=(*judged.faults, PERSONS_ID)) if namesake else judged
         if line.kind == "user":
@@ -122,6 +135,17 @@ class Import:
             known = await storage.consent(str(subject), client.client_id) if both and client is not None else None
             return judged_consent(line, known, there, moment)
         return Judged(faults=line.faults)
+
+    async def _hashed(self, line: Line, client: Client | None) -> str | None:
+        """Return the slow hash of the plain secret in *line*, which *client* may have; `None` where none is needed."""
+        plain = plain_secret(line)
+        if plain is None or generated(plain) or foreign_faults(plain):
+            return None
+        for one in client.secrets if client is not None else ():
+            known = one.secret_hash
+            if known is not None and await self._offload(partial(matches, known, plain)):
+                return known
+        return await Passwords(self._shell.settings, self._offload).hash(plain)
 
     # --- accounts ----------------------------------------------------------------------------------------------------
 

@@ -135,7 +135,7 @@ def digest(value: object) -> Digest:
 
 
 def secrets(value: object) -> tuple[ClientSecret, ...]:
-    """Read a list of a client's secrets, of which only digests are known."""
+    """Read a list of a client's secrets, of which only digests or slow hashes are known."""
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise ValueError("must be a list of objects")
     if len(value) > MOST_SECRETS:
@@ -145,7 +145,10 @@ def secrets(value: object) -> tuple[ClientSecret, ...]:
         given, faults = read_members(cast(Json, item), SECRET, "of an entry: ")
         if faults:
             raise ValueError("; ".join(fault.rstrip(".") for fault in faults))
-        found.append(ClientSecret(**given))  # type: ignore[arg-type]  # each member was read by its own reader
+        one = ClientSecret(**given)  # type: ignore[arg-type]  # each member was read by its own reader
+        if (one.digest is None) == (one.secret_hash is None):
+            raise ValueError("of an entry: either digest or secret_hash is needed")
+        found.append(one)
     return tuple(found)
 
 
@@ -162,18 +165,19 @@ def timestamp(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat().replace("+00:00", "Z")
 
 
-def _hex(value: Digest) -> str:
-    return value.hex()
+def _hex(value: Digest | None) -> str | None:
+    return None if value is None else value.hex()
 
 
 def secret_list(value: tuple[ClientSecret, ...]) -> list[Json]:
-    """Write a client's secrets: digests and what tells them apart."""
+    """Write a client's secrets: digests or slow hashes, and what tells them apart."""
     return [written(secret, SECRET) for secret in value]
 
 
 SECRET = (
     Member("secret_id", text, required=True),
-    Member("digest", digest, _hex, required=True),
+    Member("digest", optional(digest), _hex),
+    Member("secret_hash", optional(text)),
     Member("hint", text, required=True),
     Member("created_at", time, timestamp, required=True),
     Member("expires_at", optional(time), timestamp),

@@ -61,8 +61,8 @@ CLIENT = (
     Member("created_at", time, timestamp),
     Member("tokens_valid_after", optional(time), timestamp),
 )
-PLAIN_SECRET = Member("client_secret", text)
-"""Only read, never written: a generated secret that another system knows in the clear."""
+FROM_ELSEWHERE = (Member("client_secret", text), Member("client_secret_hash", text))
+"""Only read, never written: a secret that another system knows in the clear, or by its slow hash."""
 
 USER = (
     Member("user_id", text),
@@ -96,7 +96,7 @@ _WRITTEN: dict[type, tuple[str, tuple[Member, ...]]] = {
     User: ("user", USER),
     Consent: ("consent", CONSENT),
 }
-_READ = {"client": (*CLIENT, PLAIN_SECRET), "user": USER, "consent": CONSENT}
+_READ = {"client": (*CLIENT, *FROM_ELSEWHERE), "user": USER, "consent": CONSENT}
 
 
 def header_line() -> bytes:

@@ -89,7 +89,7 @@ class Passwords:
         """Tell whether *password* is the one *known* was made of; for nobody's hash the same work is done in vain."""
         possible = len(password) <= self._settings.password_max_length
         text = password if possible else ""  # the work must not grow with the input
-        fits = await self._offload(lambda: _matches(known or self._stand_in(), text))
+        fits = await self._offload(lambda: matches(known or self._stand_in(), text))
         return fits and possible and known is not None
 
     def outdated(self, known: str) -> bool:
@@ -105,8 +105,11 @@ class Passwords:
         return self._nobody
 
 
-def _matches(known: str, password: str) -> bool:
-    """Tell whether *password* fits in the form we hash, or as it was typed, which is what other systems hashed."""
+def matches(known: str, password: str) -> bool:
+    """Tell whether *password* fits in the form we hash, or as it was typed, which is what other systems hashed.
+
+    Slow: for the `Offload` port. The work does not depend on the length of *password*, but the caller bounds it.
+    """
     return any(foreign_hashes.verify(known, text) for text in dict.fromkeys((_normal(password), password)))
 
 

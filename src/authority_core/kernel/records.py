@@ -34,9 +34,12 @@ class ClientSecret:
     """One of a client's live secrets; two may live at once during rotation (RFC 6749 §2.3.1)."""
 
     secret_id: str
-    digest: Digest = field(repr=False)
+    digest: Digest | None = field(default=None, repr=False)
+    """Of a secret with 256 random bits."""
+    secret_hash: str | None = field(default=None, repr=False)
+    """Instead of the digest a slow hash, of a secret that another system made."""
     hint: str
-    """The last four characters, for people to tell secrets apart."""
+    """The last four characters, for people to tell secrets apart; empty where that would tell too much."""
     created_at: datetime
     expires_at: datetime | None = None
 

@@ -10,6 +10,7 @@ from attrs import frozen
 from ..kernel.ports import ClaimsSource, Signer
 from ..kernel.records import Holder
 from ..kernel.shell import Shell
+from .client_auth.slow_secrets import SlowSecrets
 from .grants.base import AnyGrant
 from .mint.keys import KeyRing
 
@@ -32,6 +33,7 @@ class OAuth:
     """The wing's parts. *signer* is the key ring unless a host signs elsewhere."""
 
     shell: Shell
+    secrets: SlowSecrets
     keys: KeyRing
     signer: Signer
     grants: Mapping[str, AnyGrant]

@@ -33,7 +33,7 @@ class IntrospectionEndpoint:
     async def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer with the token's state, for its own client and for the resource it is meant for (RFC 7662 §2.1)."""
         form, now = read_post(request), instant(self.oauth.shell.moment)
-        caller = await authenticate_client(self.oauth.shell, request, form, origin_of(request), now)
+        caller = await authenticate_client(self.oauth.secrets, request, form, origin_of(request), now)
         if not caller.confidential:
             raise unauthenticated("a public client may not introspect")  # RFC 7662 §2.1, §4
         token = await live_token(self.oauth, form.require("token"), now, caller=caller)

@@ -30,7 +30,7 @@ class RevocationEndpoint:
         """End the token if it is the client's; 200 for unknown, ended and foreign ones alike (RFC 7009 §2.2)."""
         form = read_post(request)
         origin = origin_of(request)
-        client = await authenticate_client(self.oauth.shell, request, form, origin, instant(self.oauth.shell.moment))
+        client = await authenticate_client(self.oauth.secrets, request, form, origin, instant(self.oauth.shell.moment))
         text = form.require("token")
         await self._refuse_id_token(text)
 

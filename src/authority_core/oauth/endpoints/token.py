@@ -32,7 +32,7 @@ class TokenEndpoint:
         oauth, shell = self.oauth, self.oauth.shell
         origin, moment, form = origin_of(request), shell.moment(), read_post(request)
         name = form.require("grant_type")
-        client = await authenticate_client(shell, request, form, origin, moment.now)
+        client = await authenticate_client(oauth.secrets, request, form, origin, moment.now)
         try:
             grant = oauth.grants.get(name)
             if grant is None or name not in client.grant_types:
