@@ -38,13 +38,11 @@ class Parts:
 
     durable: tuple[Change, ...]
     shared: tuple[Change, ...]
-    marks: tuple[Change, ...]
-    """Those of the durable changes that Redis must know too, to say at once that a session has ended."""
 
     @property
-    def contested(self) -> bool:
-        """Whether the durable part may lose to somebody: then it decides before Redis begins anything."""
-        return any(not isinstance(one, Revoke | CutOff) and not _uncontested(one) for one in self.durable)
+    def decisive(self) -> bool:
+        """Whether the durable part may lose to somebody, or ends something: then nothing begins in Redis before it."""
+        return not all(map(_incidental, self.durable))
 
     @property
     def replays(self) -> tuple[Spend, ...]:
@@ -66,7 +64,7 @@ def _limited(change: Change) -> bool:
     return isinstance(change, Count) and change.most is not None
 
 
-def _uncontested(change: Change) -> bool:
+def _incidental(change: Change) -> bool:
     if isinstance(change, Put):
         return isinstance(change.record, AuditRecord)
     return isinstance(change, Count) and not _limited(change)
@@ -76,12 +74,9 @@ def divide(changes: Iterable[Change], kinds: frozenset[str]) -> Parts:
     """Return *changes* as two parts, where *kinds* live in Redis."""
     durable: list[Change] = []
     shared: list[Change] = []
-    marks: list[Change] = []
     for change in changes:
         (shared if _short_lived(change, kinds) else durable).append(change)
-        if _told(change, kinds):
-            marks.append(change)
-    return Parts(tuple(durable), tuple(shared), tuple(marks))
+    return Parts(tuple(durable), tuple(shared))
 
 
 def _short_lived(change: Change, kinds: frozenset[str]) -> bool:
@@ -101,11 +96,3 @@ def _short_lived(change: Change, kinds: frozenset[str]) -> bool:
         case _:
             assert_never(change)
 
-
-def _told(change: Change, kinds: frozenset[str]) -> bool:
-    """Tell whether a mark ends sessions, their own or their user's. Of codes the durable storage is asked."""
-    match change:
-        case Revoke(what="session") | CutOff(client_id=None):
-            return "sessions" in kinds
-        case _:
-            return False

@@ -169,7 +169,7 @@ class Operations:
         await self._commit(changes, marks_only=False)
 
     async def prepare(self, changes: Sequence[Change]) -> None:
-        """Check whether all *changes* could be made now, and make those that only end things.
+        """Check whether all *changes* could be made now, and make the marks among them.
 
         These are `Revoke`, `CutOff`, and `Spend` of what others made. Raises as `commit` does; then none was made.
         """

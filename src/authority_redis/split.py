@@ -2,15 +2,14 @@
 
 A commit that touches both cannot be one transaction; it is arranged so that whatever fails, fails closed:
 
-1. Redis first: everything is checked, what ends a session has ended there, and what others made (a `jti`) is spent
-   there: of all who bring it one goes on.
-2. Then the durable part, in one transaction. It alone decides who wins: it holds every other spent mark.
+1. Redis first: everything is checked, and what others made (a `jti`) is spent there: of all who bring it one goes on.
+2. Then the durable part, in one transaction. It alone decides who wins, and what has ended: it holds every mark of an
+   end, and every other spent mark.
 3. Last, what Redis begins or counts. When this fails, something is missing (a code, a session, a count), and the
    answer is 503: the person starts again.
 
-A lost race in step 2 writes nothing durable, and gives back what step 1 spent; an end of step 1 stays, for nothing is
-brought back to life. Where the durable part cannot lose (marks, counts, lines of the audit trail) Redis does all of its
-part in step 1.
+A lost race in step 2 writes nothing durable, and gives back what step 1 spent. Where the durable part can neither lose
+nor end anything (counts, lines of the audit trail) Redis does all of its part in step 1.
 """
 
 from __future__ import annotations
@@ -48,14 +47,17 @@ from .dividing import CHOSEN, Parts, checked, divide
 from .operations import Operations
 from .storage import RedisStorage
 
+_ENDED = frozenset({"codes", "sessions"})
+"""Kinds that marks end."""
+
 
 class Split:
     """Every method of the storage protocols over two storages; *redis* is the shared one, without its coat.
 
     *told* says that the durable one tells holders.
 
-    The *durable* one knows every mark and every account, so of the codes in Redis it is asked too: it gives a code back
-    `marked`.
+    The *durable* one knows every mark and every account, so of codes and sessions in Redis it is asked what became of
+    them: Redis may have lost a mark in a failover, and others may end things who know nothing of Redis.
     """
 
     tells_holders = False
@@ -69,27 +71,23 @@ class Split:
         told: bool,
     ) -> None:
         self.tells_holders = told
-        self._marks = marking(durable) if "codes" in kinds else None
-        if "codes" in kinds and self._marks is None:
+        self._marks = marking(durable)
+        if self._marks is None and not kinds.isdisjoint(_ENDED):
             raise ValueError(
-                "Codes may live in Redis only beside a durable storage that has the method `marked`, which tells what "
-                "ended them: add it, or name other kinds."
+                "Codes and sessions may live in Redis only beside a durable storage that has the methods `marked` and "
+                "`marked_session`, which tell what ended them: add them, or name other kinds."
             )
         self._durable = durable
         self._shared = shared
         self._redis = redis
         self._kinds = kinds
-        self._of_sessions = shared if "sessions" in kinds else durable
         self._of_counters = shared if "counters" in kinds else durable
 
     # --- what lives in Redis, if so chosen ---
 
     async def code(self, key: Digest) -> Stored[AuthorizationCode] | None:
-        """Return the code from Redis; what became of it and of its holder, from the durable storage.
-
-        Redis may have lost a mark in a failover, and kept the code.
-        """
-        if self._marks is None:
+        """Return the code from Redis; what became of it and of its holder, from the durable storage."""
+        if self._marks is None or "codes" not in self._kinds:
             return await self._durable.code(key)
         found = await self._shared.code(key)
         return None if found is None else await self._marks.marked(found.record)
@@ -102,12 +100,23 @@ class Split:
         return None if found is None else evolve(found, spent=await self._durable.spent(key))
 
     async def session(self, key: Digest) -> Session | None:
-        """Return the session of this cookie, `revoked_at` computed from the marks beside it."""
-        return await self._of_sessions.session(key)
+        """Return the session of this cookie from Redis, with its end from either storage."""
+        if "sessions" not in self._kinds:
+            return await self._durable.session(key)
+        found = await self._shared.session(key)
+        return None if found is None else await self._ended(found)
 
     async def sessions(self, user_id: str) -> Sequence[Session]:
         """Return the user's sessions, newest first."""
-        return await self._of_sessions.sessions(user_id)
+        if "sessions" not in self._kinds:
+            return await self._durable.sessions(user_id)
+        return [await self._ended(one) for one in await self._shared.sessions(user_id)]
+
+    async def _ended(self, session: Session) -> Session:
+        """Return *session* with the end that the durable storage knows, if Redis knows of none."""
+        if session.revoked_at is not None or self._marks is None:
+            return session
+        return await self._marks.marked_session(session)
 
     async def counter(self, key: Digest) -> Counter | None:
         """Return the counter, past its end or not."""
@@ -188,19 +197,19 @@ class Split:
             StorageUnavailable: One of the two cannot be reached. Nothing is known to be whole.
         """
         parts = divide(changes, self._kinds)
-        if not parts.shared and not parts.marks:
+        if not parts.shared:
             await self._durable.commit(parts.durable)
         elif not parts.durable:
             await self._shared.commit(parts.shared)
-        elif parts.contested:
-            await self._contested(parts)
+        elif parts.decisive:
+            await self._durable_decides(parts)
         else:
-            await self._shared.commit((*parts.marks, *parts.shared))
+            await self._shared.commit(parts.shared)
             await self._durable.commit(parts.durable)
 
-    async def _contested(self, parts: Parts) -> None:
-        if parts.marks or parts.to_check:
-            await self._redis.prepare((*parts.marks, *parts.shared))
+    async def _durable_decides(self, parts: Parts) -> None:
+        if parts.to_check:
+            await self._redis.prepare(parts.shared)
         try:
             await self._durable.commit(parts.durable)
         except Conflict:
@@ -228,8 +237,8 @@ class SplitStorage(BlockingStorage[Split]):
     nothing is said. Counters hold what locks accounts after failed sign-ins, which a loss of Redis would start afresh;
     replays are the marks of assertions and proofs, which a loss makes Redis refuse for a while.
 
-    Raises `ValueError` for a kind that must not live in Redis alone, for codes beside a durable storage that has no
-    `marked`, and for storages that are not both synchronous.
+    Raises `ValueError` for a kind that must not live in Redis alone, for codes and sessions beside a durable storage
+    that cannot tell what ended them, and for storages that are not both synchronous.
     """
 
     tells_holders = False

@@ -147,6 +147,14 @@ class Operations:
         """Return the session whose cookie has this digest, `revoked_at` computed."""
         return self._one("session", rows.session, key)
 
+    async def marked_session(self, session: Session) -> Session:
+        """Return *session*, which is kept elsewhere, with `revoked_at` computed."""
+        names = session.session_id, session.user_id
+        found = await self._rows("marked_session", (*names, micros(session.created_at)))
+        if not found:
+            raise StorageUnavailable("A text that no database can hold names this session.")
+        return rows.marked_session(found[0], session)
+
     async def sessions(self, user_id: str) -> Sequence[Session]:
         """Return the user's sessions, newest first."""
         return await self._all("sessions", rows.session, user_id)

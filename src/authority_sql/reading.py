@@ -137,6 +137,10 @@ def _accounts(preparer: Preparer, tables: Tables) -> dict[str, Prepared]:
         "user_by_identifier": preparer.prepare(named, ("identifier",)),
         "session": preparer.prepare(sessions.where(session.c["key"] == param("key")), ("key",)),
         "sessions": preparer.prepare(newest.where(session.c.user_id == param("user_id")), ("user_id",)),
+        "marked_session": preparer.prepare(
+            select(*_session_marks(tables, param("session_id"), param("subject"), param("created_at"))),
+            ("session_id", "subject", "created_at"),
+        ),
         "counter": preparer.prepare(
             select(counter.c.value, counter.c.expires_at).where(counter.c["key"] == param("key")), ("key",)
         ),

@@ -104,6 +104,12 @@ def session(row: Row) -> Session:
     return _live_session(row, earliest(*row[SESSION.width :]))
 
 
+def marked_session(row: Row, kept: Session) -> Session:
+    """Return the session that is *kept* elsewhere with what became of it: the row holds its marks alone."""
+    ended = earliest(*row)
+    return kept if ended is None else evolve(kept, revoked_at=ended)
+
+
 def counter(row: Row) -> Counter:
     """Return the counter."""
     return Counter(value=row[0], expires_at=moment_of(row[1]))

@@ -8,7 +8,7 @@ from typing import Self
 from sqlalchemy import URL, Engine
 
 from authority_core.kernel.blocking import BlockingStorage
-from authority_core.kernel.records import AuthorizationCode, Stored
+from authority_core.kernel.records import AuthorizationCode, Session, Stored
 from authority_core.kernel.sync import run
 
 from .blocking import KeepingLender, PoolLender
@@ -79,6 +79,10 @@ class SqlStorage(BlockingStorage[Operations]):
     def marked(self, code: AuthorizationCode) -> Stored[AuthorizationCode]:
         """Return *code*, which is kept elsewhere, with its spent mark and the grant it carries as it lives today."""
         return run(self._on.marked(code))
+
+    def marked_session(self, session: Session) -> Session:
+        """Return *session*, which is kept elsewhere, with `revoked_at` computed."""
+        return run(self._on.marked_session(session))
 
     def close(self) -> None:
         """Close every connection that is not at work; an engine given by the caller stays open."""

@@ -102,11 +102,11 @@ def test_colours_do_not_mix():
 
 
 def test_each_thing_lives_in_one_place(split: SplitStorage, durable: Durable, server: RedisServer):
-    """Codes, interactions and sessions are in Redis only; all else, every spent mark too, is in the durable storage."""
+    """Codes, interactions and sessions are in Redis only; all else, every mark too, is in the durable storage."""
     split.commit(everything())
     known = {type(record).__name__ for table in durable._records.values() for record in table.values()}
 
-    assert families(server) == {"code", "interaction", "session", "sessions", "cookie", "revoked", "cut"}
+    assert families(server) == {"code", "interaction", "session", "sessions", "cookie"}
     assert known == {"Client", "Consent", "SigningKey", "User", "Grant", "RefreshToken", "AccessToken", "AuditRecord"}
     assert durable.spent(s.key_of("other", "code")) is not None
     assert durable.counter(s.key_of("new", "counter")) is not None
@@ -121,30 +121,17 @@ def test_counters_move_when_asked(durable: Durable, redis: RedisStorage, server:
     assert durable.counter(s.key_of("count")) is None
 
 
-@pytest.mark.parametrize(
-    ("kinds", "told"),
-    [
-        (("sessions",), {"session", "subject"}),
-        (("codes", "interactions", "counters"), set()),
-    ],
-)
-def test_redis_is_told_of_ends_it_must_know(kinds, told, durable: Durable, redis: RedisStorage, server: RedisServer):
-    """Marks are always durable; Redis gets a copy of those that end sessions, if they live there, and of no other."""
+def test_redis_holds_no_end(durable: Durable, redis: RedisStorage, server: RedisServer):
+    """Marks are durable and nowhere else: what Redis does not know it cannot lose."""
     marks = {
         "grant": Revoke("grant", "id", s.NOW, s.KEEP),
         "session": Revoke("session", "id", s.NOW, s.KEEP),
         "subject": CutOff("id", None, s.NOW, s.KEEP),
         "client": CutOff("id", "client", s.NOW, s.KEEP),
     }
-    split = SplitStorage(durable, redis, kinds=kinds)
-    copied = set()
-    for name, mark in marks.items():
-        server.flush()
-        split.commit([mark])
-        if server.dump():
-            copied.add(name)
+    SplitStorage(durable, redis, kinds=EVERY).commit(list(marks.values()))
 
-    assert copied == told
+    assert server.dump() == b""
     assert len(durable._revoked) == len(durable._cut_off) == 2
 
 
@@ -188,7 +175,7 @@ def test_a_session_that_changes_in_between(split: SplitStorage, durable: Durable
 
 
 def test_a_durable_storage_that_is_away_begins_nothing(split: SplitStorage, durable: Durable):
-    """What ends has ended, what would begin has not."""
+    """Nothing ends either: one says so, and tries again."""
     split.commit([Replace(s.a_session())])
     durable.meanwhile = unavailable
     with pytest.raises(StorageUnavailable):
@@ -199,8 +186,7 @@ def test_a_durable_storage_that_is_away_begins_nothing(split: SplitStorage, dura
         ])  # fmt: skip
     found = split.session(s.a_session().key)
 
-    assert found is not None
-    assert found.revoked_at == s.LATER
+    assert found == evolve(s.a_session(), version=1)
     assert split.code(s.key_of("code", "code")) is None
     assert split.spent(s.key_of("new")) is None
 
@@ -234,8 +220,8 @@ def test_a_redis_that_goes_away_in_between_burns_the_ticket(durable: Durable):
         (Put(s.an_audit_record()), True),
         (Count(s.key_of("count"), s.NOW, s.LATER), True),
         (Replace(s.a_user()), True),
-        (Revoke("session", "id", s.NOW, s.KEEP), False),
-        (CutOff("id", None, s.NOW, s.KEEP), False),
+        (Revoke("session", "id", s.NOW, s.KEEP), True),
+        (CutOff("id", None, s.NOW, s.KEEP), True),
         (Put(s.a_code(s.a_grant())), False),
         (Put(s.an_interaction()), False),
         (Replace(s.a_session()), False),
@@ -252,7 +238,6 @@ def test_what_goes_on_without_redis(change, done: bool, durable: Durable):
             split.commit([change, line])
 
     assert bool(durable.audit()) == done
-    assert not durable._cut_off
     assert not durable.sessions("subject")
 
 
@@ -284,6 +269,19 @@ OTHERS = {
 }
 
 
+SESSION_ENDS = {
+    "its own": Revoke("session", "session", s.LATER, s.KEEP),
+    "its person's": CutOff(s.a_session().user_id, None, s.LATER, s.KEEP),
+}
+SESSION_OTHERS = {
+    "another session's": Revoke("session", "other", s.LATER, s.KEEP),
+    "a grant's of this name": Revoke("grant", "session", s.LATER, s.KEEP),
+    "another person's": CutOff("other", None, s.LATER, s.KEEP),
+    "at a client": CutOff(s.a_session().user_id, "client", s.LATER, s.KEEP),
+    "from before it was made": CutOff(s.a_session().user_id, None, s.a_session().created_at - s.TICK, s.KEEP),
+}
+
+
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def of_any_make(request: pytest.FixtureRequest):
     """A durable storage."""
@@ -296,22 +294,46 @@ def of_any_make(request: pytest.FixtureRequest):
 
 
 @pytest.mark.parametrize("mark", [*ENDS, *OTHERS])
-def test_a_mark_that_redis_lost_still_ends_a_code(mark: str, of_any_make, redis: RedisStorage, server: RedisServer):
-    """Redis forgot who was cut off, as in a failover, and kept the code: its grant is over all the same."""
+def test_a_mark_that_redis_never_heard_of_ends_a_code(mark: str, of_any_make, redis: RedisStorage):
+    """Whoever ends something need not know of Redis: the grant of the code is over all the same."""
     split = SplitStorage(of_any_make, redis)
     code = s.a_code(s.a_grant())
     split.commit([Put(code)])
-    split.commit([(ENDS | OTHERS)[mark]])
-    with server.client() as client:
-        for family in ("cut", "revoked"):
-            for key in client.scan_iter(f"authority:{family}:*"):
-                client.delete(key)
+    of_any_make.commit([(ENDS | OTHERS)[mark]])
     found = split.code(code.key)
 
     assert found is not None
     assert found.grant == evolve(code.grant, revoked_at=s.LATER if mark in ENDS else None)
     assert found.record == code
     assert found.spent is None
+
+
+@pytest.mark.parametrize("mark", [*SESSION_ENDS, *SESSION_OTHERS])
+def test_a_mark_that_redis_never_heard_of_ends_a_session(mark: str, of_any_make, redis: RedisStorage):
+    """As of a code: an administrator's program that works on the database alone ends what lives in Redis."""
+    split = SplitStorage(of_any_make, redis)
+    split.commit([Replace(s.a_session())])
+    kept = evolve(s.a_session(), version=1)
+    of_any_make.commit([(SESSION_ENDS | SESSION_OTHERS)[mark]])
+    ended = evolve(kept, revoked_at=s.LATER if mark in SESSION_ENDS else None)
+
+    assert split.session(kept.key) == ended
+    assert split.sessions(kept.user_id) == [ended]
+
+
+def test_a_session_is_two_reads(durable: Durable, redis: RedisStorage, server: RedisServer):
+    """One of Redis, and one of the durable storage for what ended it; none of that one for a cookie of nobody's."""
+    asked = Faulty(durable)
+    split = SplitStorage(asked, redis)
+    split.commit([Replace(s.a_session())])
+    split.session(s.a_session().key)
+    asked.disarm()
+
+    assert trips(server, lambda: split.session(s.a_session().key)) == ["EVALSHA"]
+    assert asked.calls == ["marked_session"]
+    asked.disarm()
+    assert split.session(s.key_of("nobody")) is None
+    assert asked.calls == []
 
 
 def test_a_code_is_two_reads(durable: Durable, redis: RedisStorage, server: RedisServer):
@@ -327,16 +349,15 @@ def test_a_code_is_two_reads(durable: Durable, redis: RedisStorage, server: Redi
     assert asked.calls == ["marked"]
 
 
-def test_codes_need_a_durable_storage_that_knows_their_marks(redis: RedisStorage):
-    """A storage without `marked` is refused in one sentence, unless codes stay with it."""
+@pytest.mark.parametrize("kind", ["codes", "sessions"])
+@pytest.mark.parametrize("method", ["marked", "marked_session"])
+def test_what_ends_needs_a_durable_storage_that_knows_how(redis: RedisStorage, kind, method):
+    """A storage without `marked` or `marked_session` is refused in one sentence, unless these kinds stay with it."""
+    bare = type("Bare", (MemoryStorage,), {method: None})
+    with pytest.raises(ValueError, match="`marked_session`"):
+        SplitStorage(bare(), redis, kinds={kind})
 
-    class Bare(MemoryStorage):
-        marked = None
-
-    with pytest.raises(ValueError, match="marked"):
-        SplitStorage(Bare(), redis)
-
-    SplitStorage(Bare(), redis, kinds={"sessions"})
+    SplitStorage(bare(), redis, kinds={"interactions", "counters", "replays"})
 
 
 def test_a_redis_of_yesterday_brings_no_code_back(split: SplitStorage, server: RedisServer):

@@ -19,6 +19,7 @@ from authority_core.kernel.records import (
     Consent,
     Grant,
     RefreshToken,
+    Session,
     Stored,
 )
 from authority_core.kernel.sync import METHODS
@@ -145,6 +146,13 @@ class ForgetsWhoEndedACode(MemoryStorage):
 
     def marked(self, code: AuthorizationCode) -> Stored[AuthorizationCode]:
         return Stored(record=code, grant=code.grant, spent=self.spent(code.key))
+
+
+class ForgetsWhoEndedASession(MemoryStorage):
+    """Gives a session that is kept elsewhere back as it came."""
+
+    def marked_session(self, session: Session) -> Session:
+        return session
 
 
 class ForgetsTheHolderOfOneToken(MemoryStorage):

@@ -54,6 +54,7 @@ FAULTS = [
     (broken.TakesLinesTwice, "test_no_record_is_inserted_twice"),
     (broken.NoneIsEmpty, "test_an_empty_name_ends_nothing_else"),
     (broken.ForgetsWhoEndedACode, "test_a_code_kept_elsewhere_shows_what_became_of_it"),
+    (broken.ForgetsWhoEndedASession, "test_a_session_kept_elsewhere_shows_what_ended_it"),
     (broken.ForgetsTheHolderOfOneToken, "test_a_holder_is_the_account_of_the_subject"),
     (broken.LetsTheLastOfTwoStay, "test_a_key_inserted_twice_in_one_commit"),
     (broken.KeepsMarks, "test_everything_that_ends_is_forgotten"),

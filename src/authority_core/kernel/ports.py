@@ -161,10 +161,14 @@ class Forgets(Protocol):
 
 
 class Marks(Protocol):
-    """Storage that tells what ended a code which is kept elsewhere; one that keeps its own codes need not have it."""
+    """Storage that tells what ended a code or session kept elsewhere; one that keeps its own need not have it."""
 
     async def marked(self, code: AuthorizationCode) -> Stored[AuthorizationCode]:
         """Return *code* with its spent mark and the grant it carries, `revoked_at` computed, as `code` would."""
+        ...
+
+    async def marked_session(self, session: Session) -> Session:
+        """Return *session* with `revoked_at` computed from the marks, as `session` would."""
         ...
 
 

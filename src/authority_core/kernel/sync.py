@@ -17,7 +17,8 @@ T = TypeVar("T")
 METHODS = tuple(sorted(name for name in dir(Storage) if not name.startswith("_")))
 """Every method of the storage protocols."""
 
-OPTIONAL = tuple(name for port in (Forgets, Marks) for name in vars(port) if not name.startswith("_"))
+_MARKS = tuple(name for name in vars(Marks) if not name.startswith("_"))
+OPTIONAL = (*(name for name in vars(Forgets) if not name.startswith("_")), *_MARKS)
 """Methods that a storage may do without."""
 
 _OAUTH_METHODS = tuple(name for name in METHODS if hasattr(OAuthStorage, name))
@@ -157,8 +158,9 @@ def tells_holders(storage: object) -> bool:
 
 
 def marking(storage: object) -> Marks | None:
-    """Return *storage*, which wears its coat, as one that tells what ended a code; `None` when it has no `marked`."""
-    return cast(Marks, storage) if callable(getattr(storage, "marked", None)) else None
+    """Return *storage*, which wears its coat, as one that tells what ended a code or session; `None` for another."""
+    there = (callable(getattr(storage, name, None)) for name in _MARKS)
+    return cast(Marks, storage) if all(there) else None
 
 
 def forgetful(storage: object) -> Forgets | None:

@@ -91,6 +91,11 @@ class MemoryStorage:
             grant = self._alive(code.grant)
             return Stored(code, grant, self.spent(code.key), self._holder(grant))
 
+    def marked_session(self, session: Session) -> Session:
+        """Return *session*, which may be kept elsewhere, with its state."""
+        with self._lock:
+            return self._live_session(session)
+
     def refresh_token(self, key: Digest) -> Stored[RefreshToken] | None:
         """Return the refresh token with its grant."""
         with self._lock:

@@ -121,6 +121,25 @@ class Marks:
             expect_same(found.spent, Spent(at=LATER) if at == 5 else None, "the mark of its spending, if it has one")
 
     @promise
+    async def test_a_session_kept_elsewhere_shows_what_ended_it(self, stage: Stage) -> None:
+        """Of a session that is not stored here `marked_session` tells what `session` would, where there is a method."""
+        asked = marking(stage.storage)
+        if asked is None:
+            return
+        marks: list[Change] = [
+            Revoke("session", "s0", NOW, KEEP),
+            CutOff("user 1", None, NOW, KEEP),
+            Revoke("grant", "s2", NOW, KEEP),
+            CutOff("user 3", "client", NOW, KEEP),
+            CutOff("user 4", None, NOW - TICK, KEEP),
+        ]
+        await stage.storage.commit(marks)
+        for at in range(5):
+            session = evolve(a_session(f"s{at}"), user_id=f"user {at}", created_at=NOW)
+            ended = evolve(session, revoked_at=NOW if at < 2 else None)
+            expect_same(await asked.marked_session(session), ended, "it is ended exactly if a mark ends it")
+
+    @promise
     async def test_ending_a_session_ends_its_grants_only(self, stage: Stage) -> None:
         """`Revoke` of a session ends it and the grants born in it; others, and grants without one, live on."""
         storage = stage.storage
