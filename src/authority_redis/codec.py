@@ -1,8 +1,8 @@
 """Records as JSON text and back, derived from the annotations of their fields.
 
-Knows types, not kinds of records: a field of a type it does not know is an error at import, so nothing is lost quietly.
-Text is ASCII, so no character can trouble anybody. What reads compute (`revoked_at` of grants and sessions) is not
-written.
+Goes by types, whatever the record: a field of a type it does not know is an error at import, so nothing is lost
+quietly. Text is ASCII, so no character can trouble anybody. What reads compute (`revoked_at` of grants and sessions) is
+not written.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What keys are called. Pure; knows neither records' contents nor connections.
+"""What keys are called. Pure; knows what identifies a record and what ends it, and no connection.
 
 A name is the deployment's prefix and a suffix such as `grant:…`. Every text in a suffix is percent-encoded, so that a
 suffix is ASCII without white space, two things never share one, and nobody's id can choose a slot of a cluster.

@@ -185,7 +185,8 @@ class Operations:
         call = plan(changes)
         if not call.keys:
             return
-        await self._look()
+        if not self._looked:
+            await self._look()
         keys = [self._prefix + key for key in call.keys]
         start: tuple[Text | int, ...] = (self._prefix, MARGIN, "1" if marks_only else "0")
         done = await self._link.run("commit", keys, (*start, *call.arguments), again=False)
@@ -209,21 +210,22 @@ class Operations:
         return (f"{danger} Set maxmemory-policy {_POLICY}.",)
 
     async def _look(self) -> None:
-        """Warn once, with the first use, of a setup that is not safe."""
-        if not self._looked:
-            self._looked = True
-            for sentence in await self.advice():
-                logger.warning(sentence)
+        """Warn of a setup that is not safe: once, with the first use."""
+        self._looked = True
+        for sentence in await self.advice():
+            logger.warning(sentence)
 
     # --- reading ---
 
     async def _run(self, name: str, suffixes: Sequence[str], *arguments: Text | int) -> Any:
-        await self._look()
+        if not self._looked:
+            await self._look()
         keys = [self._prefix + suffix for suffix in suffixes]
         return await self._link.run(name, keys, (self._prefix, *arguments), again=True)
 
     async def _ask(self, command: str, suffix: str, *words: str) -> Any:
-        await self._look()
+        if not self._looked:
+            await self._look()
         return await self._link.ask(command, self._prefix + suffix, *words)
 
     async def _stored(self, family: str, key: Digest, *more: str) -> Any:

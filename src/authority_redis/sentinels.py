@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Sequence
 from copy import copy
 from typing import Any
 
+from authority_core.kernel.values import Soon
+
 from .connecting import Client
 
 Place = tuple[str, int]
@@ -28,7 +30,7 @@ class Sentinels:
         found: Sequence[Client] = self._found.sentinels
         return found
 
-    def discover_master(self, service_name: str) -> Place | Awaitable[Place]:
+    def discover_master(self, service_name: str) -> Soon[Place]:
         """Return where the primary is, or what to await for it.
 
         Raises redis-py's `MasterNotFoundError` when none of them knows.

@@ -1,12 +1,14 @@
 """The ports between the storage's logic and the drivers.
 
-All are asynchronous; what stands on a synchronous driver simply never suspends.
+All are asynchronous, but that a read may answer at once; what stands on a synchronous driver never suspends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
+
+from authority_core.kernel.values import Soon
 
 from .columns import Row
 from .plan import Step
@@ -16,7 +18,7 @@ from .prepared import Values
 class Connector(Protocol):
     """Does one piece of work on a connection of its own choosing; what the driver raises, it lets through."""
 
-    def fetch(self, sql: str, values: Values) -> list[Row] | Awaitable[list[Row]]:
+    def fetch(self, sql: str, values: Values) -> Soon[list[Row]]:
         """Return the rows of a SELECT, in one round trip; at once when the driver blocks."""
         ...
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from authority_core.kernel.changes import Change, StorageUnavailable
@@ -26,6 +25,7 @@ from authority_core.kernel.records import (
     User,
 )
 from authority_core.kernel.sync import Done
+from authority_core.kernel.values import Soon
 
 from . import rows, shapes
 from .columns import Row
@@ -54,7 +54,6 @@ class Operations:
     def __init__(self, statements: Statements, connector: Connector) -> None:
         self._statements = statements
         self._connector = connector
-        self._at_once = not iscoroutinefunction(connector.fetch)
 
     # --- clients ---
 
@@ -205,20 +204,12 @@ class Operations:
 
     def _one(self, name: str, made: Callable[[Row], R], *values: Any) -> Coming[R | None]:
         """Return what is *made* of the one row of the read called *name*, or `None` when there is none."""
-        coming: Any
-        if self._at_once:
-            try:
-                found: Any = self._asked(name, values)  # rows, not something to wait for
-            except Exception as error:  # noqa: BLE001 - each driver has errors of its own
-                raise translated(error) from None
-            coming = Done(made(found[0]) if found else None)
-        else:
-            coming = self._one_of(name, made, values)
-        return coming  # type: ignore[no-any-return]  # a coroutine either way
-
-    async def _one_of(self, name: str, made: Callable[[Row], R], values: Values) -> R | None:
-        found = await self._rows(name, values)
-        return made(found[0]) if found else None
+        try:
+            found: Any = self._asked(name, values)
+        except Exception as error:  # noqa: BLE001 - each driver has errors of its own
+            raise translated(error) from None
+        answer: Any = Done(made(found[0]) if found else None) if type(found) is list else _first(found, made)
+        return answer  # type: ignore[no-any-return]  # a coroutine either way
 
     async def _all(self, name: str, made: Callable[[Row], R], *values: Any) -> list[R]:
         """Return what is *made* of every row of the read called *name*."""
@@ -231,11 +222,20 @@ class Operations:
         except Exception as error:  # noqa: BLE001 - each driver has errors of its own
             raise translated(error) from None
 
-    def _asked(self, name: str, values: Values) -> list[Row] | Awaitable[list[Row]]:
-        """Return the rows of a read, asked for in one round trip."""
+    def _asked(self, name: str, values: Values) -> Soon[list[Row]]:
+        """Return the rows of a read, asked for in one round trip; at once from a driver that blocks."""
         for value in values:
             if type(value) is str and not storable(value):
                 return []  # no record can have such a name
         statement = self._statements.reads[name]
         arrange = statement.arrange
         return self._connector.fetch(statement.sql, values if arrange is None else arrange(values))
+
+
+async def _first(coming: Any, made: Callable[[Row], R]) -> R | None:
+    """Return what is *made* of the first of the rows that are *coming*."""
+    try:
+        found = await coming
+    except Exception as error:  # noqa: BLE001 - each driver has errors of its own
+        raise translated(error) from None
+    return made(found[0]) if found else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from attrs import field, frozen
@@ -16,6 +16,7 @@ from ..kernel.requests import HttpRequest
 from ..kernel.routes import Route
 from ..kernel.shell import Shell
 from ..kernel.show import Screen
+from ..kernel.values import Soon
 from . import paths
 from .attempts import Attempts
 from .password_change import PasswordChangeEndpoint
@@ -58,7 +59,7 @@ class Accounts:
             return None
         return {name: value for name, value in known_claims(user).items() if name in wanted and value is not None}
 
-    def may_act(self, subject: str, holder: Holder | None, now: datetime) -> bool | Awaitable[bool]:
+    def may_act(self, subject: str, holder: Holder | None, now: datetime) -> Soon[bool]:
         """Tell whether *subject* has an account that may act; it is read unless a *holder* that counts was told."""
         if holder is None or not self.believes_holders:
             return self._may_act(subject, now)

@@ -273,36 +273,8 @@ class KeyCompromised(Event):
     alg: str
 
 
+_CLASSES = [kind for kind in globals().copy().values() if isinstance(kind, type) and issubclass(kind, Event)]
 CATALOGUE: tuple[type[Event], ...] = tuple(
-    sorted(
-        (
-            TokenIssued,
-            TokenRefused,
-            CodeReplayed,
-            RefreshReplayed,
-            TokenRevoked,
-            ClientAuthenticationFailed,
-            CodeIssued,
-            AuthorizationRefused,
-            AuthorizationGranted,
-            AuthorizationDenied,
-            UserSignedIn,
-            SignInFailed,
-            SignedOut,
-            SessionCreated,
-            SessionRevoked,
-            UserCreated,
-            UserChanged,
-            ClientCreated,
-            ClientChanged,
-            ClientDeleted,
-            ClientSecretRotated,
-            KeyCreated,
-            KeyActivated,
-            KeyRetired,
-            KeyCompromised,
-        ),
-        key=lambda event: event.name,
-    )
+    sorted((kind for kind in _CLASSES if kind is not Event), key=lambda event: event.name)
 )
 """Every event there is, by name."""

@@ -187,7 +187,11 @@ class Jwt:
 
 def unverified_kid(token: str) -> str | None:
     """Return the `kid` a *token* names, to find its key; raises `InvalidToken` when there is no sound header."""
-    kid = _header(token).get("kid")
+    return _kid(_header(token))
+
+
+def _kid(header: Json) -> str | None:
+    kid = header.get("kid")
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= 256):
         raise InvalidToken("the key id is not usable")
     return kid
@@ -215,8 +219,8 @@ def verify(token: str, keys: Iterable[PublicKey], *, typ: frozenset[str]) -> Jwt
     kind = header.get("typ", "")
     if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in typ:
         raise InvalidToken("not a token of this kind")
-    kid = unverified_kid(token)
-    fitting = [key for key in keys if key.algorithm == header.get("alg") or _alias(header.get("alg")) == key.algorithm]
+    kid, algorithm = _kid(header), named_algorithm(header.get("alg"))
+    fitting = [key for key in keys if key.algorithm == algorithm]
     fitting = [key for key in fitting if key.kid == kid] if kid is not None else fitting
     if len(fitting) != 1:
         raise InvalidToken("no one key fits")
@@ -233,7 +237,8 @@ def verify(token: str, keys: Iterable[PublicKey], *, typ: frozenset[str]) -> Jwt
         raise InvalidToken("the claims are malformed") from None
 
 
-def _alias(name: object) -> object:
+def named_algorithm(name: object) -> object:
+    """Return *name* as JOSE libraries know it: RFC 9864 names the curve, `Ed25519`, and they the family, `EdDSA`."""
     return "EdDSA" if name == "Ed25519" else name
 
 

@@ -1,11 +1,11 @@
-"""The ports: what the core asks of the world, as narrow protocols, asynchronous.
+"""The ports: what the core asks of the world, as narrow protocols. Storage and people are asked asynchronously.
 
 The synchronous colour of every storage protocol is the same without `async` (`sync.py` lifts it).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -32,7 +32,7 @@ from .records import (
     User,
 )
 from .requests import HttpRequest
-from .values import transient
+from .values import Soon, transient
 
 T = TypeVar("T")
 
@@ -224,7 +224,7 @@ class Storage(OAuthStorage, UserReads, SessionReads, CounterReads, Protocol):
 class Signer(Protocol):
     """Signs with the active keys; a KMS or HSM implements this."""
 
-    def sign(self, algorithm: str, typ: str, claims: Mapping[str, object]) -> str | Awaitable[str]:
+    def sign(self, algorithm: str, typ: str, claims: Mapping[str, object]) -> Soon[str]:
         """Return *claims* as a compact JWS with the active key for *algorithm*, its `kid` and *typ* in the header.
 
         An `async def` for whoever has to wait; a plain `def` that returns the text is as good. Any other answer is a

@@ -1,7 +1,7 @@
 """The public face of refusals.
 
-A `Problem` says in one fixed sentence what was refused; why is told to the operator, in an event. `PROBLEMS` is the
-table of codes with their status and specification.
+A `Problem` says in one fixed sentence what was refused; why is told to the operator, in an event. `STATUS` is the
+table of codes, with the specification of each.
 """
 
 from __future__ import annotations

@@ -1,15 +1,23 @@
-"""Small values that carry a proof or hide a secret."""
+"""Small values that carry a proof or hide a secret, and ways to speak of values."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 import attrs
 
 from .encoding import equal
 
-__all__ = ["Secret", "join_words", "split_words", "transient"]
+__all__ = ["Secret", "Soon", "join_words", "split_words", "transient"]
+
+T = TypeVar("T")
+Soon: TypeAlias = T | Awaitable[T]
+"""What a port gives that need not always wait: the value itself, or something to await for it.
+
+Whoever asks looks at the type of the value, in place: a helper would be one coroutine more where it matters.
+"""
 
 if TYPE_CHECKING:
     from attrs import frozen as transient

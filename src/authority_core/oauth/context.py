@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from attrs import frozen
@@ -10,11 +10,12 @@ from attrs import frozen
 from ..kernel.ports import ClaimsSource, Signer
 from ..kernel.records import Holder
 from ..kernel.shell import Shell
+from ..kernel.values import Soon
 from .client_auth.slow_secrets import SlowSecrets
 from .grants.base import AnyGrant
 from .mint.keys import KeyRing
 
-MayAct = Callable[[str, Holder | None, datetime], bool | Awaitable[bool]]
+MayAct = Callable[[str, Holder | None, datetime], Soon[bool]]
 """Tells whether a subject may act at an instant: at once when storage has looked at its account already."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from attrs import frozen
 
 from ...kernel.changes import Decision
-from ...kernel.encoding import quoted
 from ...kernel.events import TokenRefused
 from ...kernel.problems import Problem, Refusal, refuse
 from ...kernel.records import Client
@@ -14,7 +13,7 @@ from ...kernel.responses import HttpResponse, error_response
 from ...kernel.shell import ATTEMPTS, conflicting, origin_of
 from ..client_auth.authenticate import authenticate_client
 from ..context import OAuth
-from ..mint.tokens import Tokens, signed_response, token_response
+from ..mint.tokens import Tokens, sealed
 
 _MAY_REPEAT = frozenset({"resource", "audience"})  # RFC 8707 §2, RFC 8693 §2.1
 
@@ -54,10 +53,9 @@ class TokenEndpoint:
             if isinstance(answer, Refusal):
                 decision = Decision(answer, decision.changes, (*decision.events, _refused(answer, name, client)))
                 response = error_response(answer)
-            elif isinstance(token := answer.access.token, str) and answer.id_token is None:
-                response = token_response(answer, quoted(token))
             else:
-                response = await signed_response(answer, oauth.signer)
+                sealing = sealed(answer, oauth.signer)
+                response = sealing if isinstance(sealing, HttpResponse) else await sealing
             if await shell.commit(decision, origin, moment):
                 return response
             moment = shell.moment()

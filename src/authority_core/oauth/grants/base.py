@@ -47,7 +47,8 @@ class GrantType(Protocol[Q, F]):
     def load(self, request: Q, reads: Reads) -> Awaitable[F] | None:
         """Gather the facts that the decision needs, in an `async def`.
 
-        A plain `def` that returns `None` says that it needs none: `decide` gets `None` for its facts then.
+        A plain `def` that returns `None` says that it needs none: `decide` gets `None` for its facts then. That is all
+        that can be told at once, for only the grant knows its facts.
         """
         ...
 

@@ -10,7 +10,7 @@ from ...kernel.encoding import quoted
 from ...kernel.ports import Signer
 from ...kernel.records import Holder
 from ...kernel.responses import JSON_NO_STORE, HttpResponse
-from ...kernel.values import join_words, transient
+from ...kernel.values import Soon, join_words, transient
 from .access import MintedAccess
 from .id_token import at_hash
 from .unsigned import Unsigned
@@ -27,8 +27,18 @@ class Tokens:
     """The account of the person, where it was read along with the grant."""
 
 
-async def signed_response(tokens: Tokens, signer: Signer) -> HttpResponse:
-    """Sign what is unsigned and return the answer; what *signer* answers needs no escape in JSON (`CheckedSigner`)."""
+def sealed(tokens: Tokens, signer: Signer) -> Soon[HttpResponse]:
+    """Return the answer of RFC 6749 §5.1, at once when there is nothing to sign.
+
+    What *signer* answers needs no escape in JSON (`CheckedSigner`).
+    """
+    access = tokens.access.token
+    if isinstance(access, str) and tokens.id_token is None:
+        return _response(tokens, quoted(access))
+    return _signed(tokens, signer)
+
+
+async def _signed(tokens: Tokens, signer: Signer) -> HttpResponse:
     access, more = tokens.access.token, ""
     if isinstance(access, Unsigned):
         signed = signer.sign(access.algorithm, access.typ, access.claims)
@@ -41,7 +51,7 @@ async def signed_response(tokens: Tokens, signer: Signer) -> HttpResponse:
         claims = {**unsigned.claims, "at_hash": at_hash(access, unsigned.algorithm)}
         signed = signer.sign(unsigned.algorithm, unsigned.typ, claims)
         more = f',"id_token":"{signed if isinstance(signed, str) else await signed}"'
-    return token_response(tokens, text, more)
+    return _response(tokens, text, more)
 
 
 @lru_cache(maxsize=256)  # the same few scopes come with every request
@@ -49,8 +59,8 @@ def _scope_text(words: frozenset[str]) -> str:
     return quoted(join_words(words))
 
 
-def token_response(tokens: Tokens, access_token: str, more: str = "") -> HttpResponse:
-    """Return the answer of RFC 6749 §5.1; *access_token* is JSON text, and *more* further members."""
+def _response(tokens: Tokens, access_token: str, more: str = "") -> HttpResponse:
+    """Return the answer; *access_token* is JSON text, and *more* further members."""
     minted = tokens.access
     if tokens.refresh_token is not None:
         more += f',"refresh_token":{quoted(tokens.refresh_token)}'
