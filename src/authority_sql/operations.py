@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from authority_core.kernel.changes import Change, StorageUnavailable
@@ -54,6 +55,7 @@ class Operations:
     def __init__(self, statements: Statements, connector: Connector) -> None:
         self._statements = statements
         self._connector = connector
+        self._at_once = not iscoroutinefunction(connector.fetch)
 
     # --- clients ---
 
@@ -204,12 +206,21 @@ class Operations:
 
     def _one(self, name: str, made: Callable[[Row], R], *values: Any) -> Coming[R | None]:
         """Return what is *made* of the one row of the read called *name*, or `None` when there is none."""
+        if not self._at_once:
+            return self._first(name, made, values)  # type: ignore[return-value]  # a coroutine either way
         try:
-            found: Any = self._asked(name, values)
+            found: Any = self._asked(name, values)  # rows, not something to wait for
         except Exception as error:  # noqa: BLE001 - each driver has errors of its own
             raise translated(error) from None
-        answer: Any = Done(made(found[0]) if found else None) if type(found) is list else _first(found, made)
-        return answer  # type: ignore[no-any-return]  # a coroutine either way
+        return Done(made(found[0]) if found else None)  # type: ignore[return-value]
+
+    async def _first(self, name: str, made: Callable[[Row], R], values: Values) -> R | None:
+        try:
+            found = self._asked(name, values)
+            answer = found if isinstance(found, list) else await found
+        except Exception as error:  # noqa: BLE001 - each driver has errors of its own
+            raise translated(error) from None
+        return made(answer[0]) if answer else None
 
     async def _all(self, name: str, made: Callable[[Row], R], *values: Any) -> list[R]:
         """Return what is *made* of every row of the read called *name*."""
@@ -230,12 +241,3 @@ class Operations:
         statement = self._statements.reads[name]
         arrange = statement.arrange
         return self._connector.fetch(statement.sql, values if arrange is None else arrange(values))
-
-
-async def _first(coming: Any, made: Callable[[Row], R]) -> R | None:
-    """Return what is *made* of the first of the rows that are *coming*."""
-    try:
-        found = await coming
-    except Exception as error:  # noqa: BLE001 - each driver has errors of its own
-        raise translated(error) from None
-    return made(found[0]) if found else None
