@@ -64,7 +64,9 @@ class BlockingLink:
 
     async def change_alone(self, sql: str, values: Values) -> int:
         """Return how many rows a statement touched that is a transaction by itself."""
-        touched = await self.change(sql, values)
+        cursor = self.driver.cursor()
+        cursor.execute(sql, values)
+        touched: int = cursor.rowcount
         if not self.autocommit:
             self.driver.commit()
         return touched

@@ -44,11 +44,14 @@ class Borrowing:
             return await self._written(steps)
 
     async def _written(self, steps: Sequence[Step]) -> int:
-        alone = len(steps) == 1
-        link = await self._begun(alone)
-        change = link.change_alone if alone else link.change
-        touched = 0
+        alone, begun, touched = len(steps) == 1, False, 0
+        link = await self._lender.acquire(True)
         try:
+            if not alone:
+                await link.begin()
+            elif link.ended:  # a step alone is not asked for in a round trip of its own
+                raise Stale("The database broke off.")
+            change, begun = (link.change_alone if alone else link.change), True
             for step in steps:
                 rows = await change(step.sql, step.values)
                 if rows == 0 and step.must_change:
@@ -57,10 +60,10 @@ class Borrowing:
             if not alone:
                 await link.commit()
         except BaseException as error:
-            unsent = alone and link.unsent(error)
-            await self._lender.discard(link, True, error)
-            if unsent:
-                raise Stale("The database broke off.") from None
+            if begun and not (alone and link.unsent(error)):
+                await self._lender.discard(link, True, error)
+            else:
+                await self._give_up(link, True, error)
             raise
         await self._lender.release(link, True)
         return touched
@@ -74,19 +77,6 @@ class Borrowing:
             raise
         await self._lender.release(link, False)
         return rows
-
-    async def _begun(self, alone: bool) -> Link:
-        """Return a link ready to change something, which one step *alone* is not asked for in a round trip."""
-        link = await self._lender.acquire(True)
-        try:
-            if not alone:
-                await link.begin()
-            elif link.ended:
-                raise Stale("The database broke off.")
-        except BaseException as error:
-            await self._give_up(link, True, error)
-            raise
-        return link
 
     async def _give_up(self, link: Link, writing: bool, error: BaseException) -> None:
         """Give *link* back after an *error* before which nothing was done; raise `Stale` where the link was lost."""

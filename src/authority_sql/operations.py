@@ -173,9 +173,15 @@ class Operations:
             Conflict: Somebody was first. Nothing was written.
             StorageUnavailable: The database cannot be reached, or stayed locked. Nothing is known to be written.
         """
-        steps = plan(self._statements, changes)
-        if steps:
-            await self._write(joined(steps) if self._statements.joins else steps)
+        steps: Sequence[Step] = plan(self._statements, changes)
+        if not steps:
+            return
+        if self._statements.joins:
+            steps = joined(steps)
+        try:
+            await self._connector.write(steps)
+        except Exception as error:  # noqa: BLE001 - each driver has errors of its own
+            raise translated(error) from None
 
     async def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
         """Delete what may be forgotten at *now*, *limit* rows at most, *batch* a transaction; return how many went.
