@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from attrs import frozen
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PREFIX = "AUTHORITY_"
 ADAPTERS = ("starlette", "flask")
+_WHERE = ("host", "hostaddr", "port", "dbname", "service", "options")
+"""What a PostgreSQL URL's query may say of the place; `options` holds the search path."""
 
 
 def variable(name: str) -> str | None:
@@ -63,6 +65,17 @@ def masked(url: str) -> str:
         return "***"
     user = f"{parts.username}:***@" if parts.password else f"{parts.username}@" if parts.username else ""
     return f"{parts.scheme}://{user}{host}{port}{parts.path}"
+
+
+def place_of(url: str) -> str:
+    """Return which database *url* names, however it is spelled: no user, no password, no driver."""
+    parsed = synchronous(url)
+    if parsed.get_backend_name() == "sqlite":
+        return f"sqlite:///{Path(parsed.database or '').resolve()}"
+    host = f"{parsed.host or ''}{f':{parsed.port}' if parsed.port else ''}"
+    where = sorted((name, str(value)) for name, value in parsed.query.items() if name in _WHERE)
+    query = "?" + urlencode(where) if where else ""
+    return f"{parsed.get_backend_name()}://{host}/{parsed.database or ''}{query}"
 
 
 def need_sql() -> None:

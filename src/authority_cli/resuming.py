@@ -1,6 +1,7 @@
 """Where an import stands in its file, kept beside it, so that `--resume` need not read from the beginning.
 
-It only saves time: a run from the beginning finds what is there and passes over it.
+It only saves time: a run from the beginning finds what is there and passes over it. So a note is believed only of the
+file it was made of, byte for byte as far as it was read, and of the database the lines went into.
 """
 
 from __future__ import annotations
@@ -8,27 +9,43 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import IO
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from .troubles import Trouble
 
 _EVERY = 1000
 """Lines between two notes."""
-_HEAD = 65_536
+_PIECE = 1 << 20
+AFRESH = "run without --resume, which passes over what is there."
+"""What to do where a note cannot be believed."""
+
+
+@frozen
+class _Mark:
+    """Behind line *number*, which ends at byte *offset*; *content* is the SHA-256 of what was read until there."""
+
+    number: int = 0
+    offset: int = 0
+    left: int = 0
+    there: tuple[int, int, int] | None = None
+    """The last line that the database then held: its number, the byte where it begins and the one where it ends."""
+    content: str = ""
 
 
 @define(eq=False)
 class Place:
-    """The place in the file at *path*: behind line *number*, which ends at byte *offset*.
+    """The place in the file at *path*, whose lines go into the *database* of this name.
 
-    *left* counts the lines until there that did not go in: whoever goes on from here has not seen them.
+    It is a file to be read, too: what is read is what the note is bound to.
     """
 
     path: Path
-    number: int = 0
-    offset: int = 0
-    left: int = 0
+    database: str
+    stream: IO[bytes]
+    _mark: _Mark = field(factory=_Mark, init=False)
+    _read: hashlib._Hash = field(factory=hashlib.sha256, init=False)
     _noted: int = field(default=0, init=False)
     _kept: bool = field(default=True, init=False)
 
@@ -37,30 +54,84 @@ class Place:
         """The file that says it."""
         return self.path.with_name(self.path.name + ".import-state")
 
+    @property
+    def number(self) -> int:
+        """The number of the last line that was done."""
+        return self._mark.number
+
+    @property
+    def offset(self) -> int:
+        """Where that line ends."""
+        return self._mark.offset
+
+    @property
+    def left(self) -> int:
+        """How many lines until there did not go in: whoever goes on from here has not seen them."""
+        return self._mark.left
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """Return the next bytes of the file, up to and with a newline, *size* at most."""
+        piece = self.stream.readline(size)
+        self._read.update(piece)
+        return piece
+
     def recall(self) -> None:
-        """Go to where the run before stopped; raises `Trouble` when that was in another file."""
+        """Go to where the run before stopped; raises `Trouble` when that was in another file or database.
+
+        What that run has read is read again, which takes a second for one or two gigabytes.
+        """
         try:
             known = json.loads(self.note.read_text(encoding="ascii"))
-            number, offset, left = int(known["line"]), int(known["offset"]), int(known["left"])
-            head = str(known["head"])
+            database, there = str(known["database"]), known["there"]
+            mark = _Mark(
+                int(known["line"]),
+                int(known["offset"]),
+                int(known["left"]),
+                None if there is None else (int(there[0]), int(there[1]), int(there[2])),
+                str(known["content"]),
+            )
         except FileNotFoundError:
             return
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
             raise Trouble(f"{self.note} cannot be read: remove it and run without --resume.") from None
-        self.number, self.offset, self.left, self._noted = number, offset, left, number
-        if offset < 1 or offset > self.path.stat().st_size or head != self._head() or not self._between_lines():
-            raise Trouble(f"{self.path} is not the file that {self.note.name} belongs to: run without --resume.")
+        if database != self.database:
+            raise Trouble(f"The run that broke off wrote into {database}, not into {self.database}: {AFRESH}")
+        if not self._skip(mark):
+            raise Trouble(f"{self.path} was changed since, or is not the file that broke off: {AFRESH}")
+        self._mark, self._noted = mark, mark.number
 
-    def move(self, number: int, offset: int, *, left: bool) -> None:
-        """Line *number* was done, or *left*."""
-        self.number, self.offset, self.left = number, offset, self.left + left
+    def last_there(self) -> tuple[int, bytes] | None:
+        """Return the number and the bytes of the last line that the database held when it was done."""
+        if self._mark.there is None:
+            return None
+        number, begin, end = self._mark.there
+        with self.path.open("rb") as file:
+            file.seek(begin)
+            return number, file.read(end - begin)
+
+    def move(self, number: int, offset: int, *, left: bool, there: bool) -> None:
+        """Line *number*, which ends at *offset*, was done: it was *left* out, or is *there*, or was a header."""
+        before = self._mark
+        last = (number, before.offset, offset) if there else before.there
+        # In one assignment: a signal may come in between any two.
+        self._mark = _Mark(number, offset, before.left + left, last, self._read.hexdigest())
         if number >= self._noted + _EVERY:
             self.keep()
 
     def keep(self) -> bool:
         """Write down where we are; tell whether that was possible."""
-        self._noted = self.number
-        text = json.dumps({"line": self.number, "offset": self.offset, "left": self.left, "head": self._head()})
+        mark = self._mark
+        self._noted = mark.number
+        text = json.dumps(
+            {
+                "line": mark.number,
+                "offset": mark.offset,
+                "left": mark.left,
+                "there": mark.there,
+                "content": mark.content,
+                "database": self.database,
+            }
+        )
         fresh = self.note.with_name(self.note.name + ".new")
         try:
             fresh.write_text(text, encoding="ascii")
@@ -76,11 +147,11 @@ class Place:
         except OSError:
             self._kept = False
 
-    def _between_lines(self) -> bool:
-        with self.path.open("rb") as file:
-            file.seek(self.offset - 1)
-            return file.read(1) == b"\n" or self.offset == self.path.stat().st_size
-
-    def _head(self) -> str:
-        with self.path.open("rb") as file:
-            return hashlib.sha256(file.read(min(_HEAD, self.offset))).hexdigest()
+    def _skip(self, mark: _Mark) -> bool:
+        """Read as far as *mark*; tell whether that is what was read then, and ends with a line."""
+        missing, piece = mark.offset, b""
+        while missing > 0 and (got := self.stream.read(min(_PIECE, missing))):
+            self._read.update(got)
+            missing, piece = missing - len(got), got
+        ends = piece.endswith(b"\n") or self.stream.tell() == self.path.stat().st_size
+        return mark.offset > 0 and missing == 0 and ends and self._read.hexdigest() == mark.content

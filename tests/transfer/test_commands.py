@@ -16,6 +16,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from authority_cli.environment import place_of
 from authority_core.kernel.changes import Spend
 from authority_sql import SqlStorage
 from transfer.lines import CLIENT, CONSENT, SECRET, USER, file_of
@@ -156,15 +157,16 @@ def test_a_folder_is_no_file(terminal, tmp_path):
     assert "directory" in terminal("import", str(tmp_path)).stderr
 
 
-def test_a_run_that_was_killed_goes_on_where_it_was(terminal, tmp_path):
-    """`kill -9` in the middle: no line is half there, `--resume` skips what was done, and the note goes at the end."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_was_ended_goes_on_where_it_was(terminal, tmp_path, number):
+    """By ctrl-C or `kill -9`: no line is half there, `--resume` skips what was done, and the note goes at the end."""
     path, count = tmp_path / "many.jsonl", 6000
     path.write_bytes(file_of(*({"kind": "user", "user_id": f"u{at}", "username": f"n{at}"} for at in range(count))))
     note = tmp_path / "many.jsonl.import-state"
     gone = {name: value for name, value in os.environ.items() if not name.startswith("AUTHORITY_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "authority_cli", "import", str(path)],
-        env={**gone, **terminal.environ}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**gone, **terminal.environ}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         for _ in range(6000):
@@ -172,23 +174,124 @@ def test_a_run_that_was_killed_goes_on_where_it_was(terminal, tmp_path):
                 break
             time.sleep(0.01)  # another process has no event to wait for
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait(20)
+        process.send_signal(number)
+        said = process.communicate(timeout=20)[1]
     done_before = json.loads(note.read_text())["line"]
     resumed = terminal.json("import", str(path), "--resume")
 
     assert 1000 <= done_before < count
+    assert (f"It stopped behind line {done_before}: run it again with --resume" in said) == (number == signal.SIGINT)
     assert resumed["lines"] == count + 1 - done_before
     assert resumed["created"] + resumed["unchanged"] == resumed["lines"]
     assert not note.exists()
     assert terminal.json("import", str(path))["unchanged"] == count
 
 
-def test_resuming_in_another_file_is_refused(terminal, file):
-    """A note that does not fit is no reason to skip lines."""
+PEOPLE = [
+    {"kind": "user", "user_id": f"u{at}", "username": f"n{at}", "claims": {"name": "x" * 500}} for at in range(200)
+]
+"""Some hundred kilobytes of lines."""
+
+
+def broken_off(terminal, path, *records) -> None:
+    """Import a file of *records* and one consent more, before which the run breaks off."""
+    path.write_bytes(file_of(CLIENT, *records, CONSENT))
+    with closing(sqlite3.connect(terminal.environ["AUTHORITY_DATABASE_URL"].removeprefix("sqlite:///"))) as connection:
+        connection.execute("ALTER TABLE authorizations RENAME TO hidden")
+        assert "--resume" in terminal("import", str(path)).stderr
+        connection.execute("ALTER TABLE hidden RENAME TO authorizations")
+
+
+def is_refused_and_loses_nothing(terminal, path, words) -> None:
+    """Assert that the file is not resumed, in one sentence, and goes in as a whole as the sentence says."""
+    refused = terminal("import", str(path), "--resume")
+    whole = terminal.json("import", str(path))
+
+    assert refused.exit_code == 1
+    assert words in refused.stderr
+    assert "run without --resume" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert (whole["refused"], whole["conflict"]) == (0, 0)
+    assert len(database(terminal).users(limit=1000)) == path.read_bytes().count(b'"user_id"')
+    assert database(terminal).consent("7", "web") is not None
+
+
+def test_a_run_is_resumed_in_its_own_database_only(terminal, tmp_path):
+    """Another one has none of the lines that would be skipped: all of them go in, or none and it says why."""
+    path = tmp_path / "people.jsonl"
+    broken_off(terminal, path, *PEOPLE)
+    copy = another(terminal, tmp_path)
+
+    is_refused_and_loses_nothing(copy, path, f"sqlite:///{tmp_path}/authority.db, not into sqlite:///{tmp_path}/copy.db")
+
+
+def test_a_database_that_was_made_anew_is_another_one(terminal, tmp_path):
+    """Under the same name: the line that the run had come to is not in it."""
+    path = tmp_path / "people.jsonl"
+    broken_off(terminal, path, *PEOPLE)
+    for file in tmp_path.glob("authority.db*"):
+        file.unlink()
+    terminal("migrate")
+
+    is_refused_and_loses_nothing(terminal, path, "Line 202, which the run that broke off had done, is not in sqlite:")
+
+
+def test_a_file_that_was_changed_is_another_one(terminal, tmp_path):
+    """Wherever in what was read, to the same length and with the time of the file set back."""
+    path = tmp_path / "people.jsonl"
+    broken_off(terminal, path, *PEOPLE)
+    before, whole = path.stat(), path.read_bytes()
+    path.write_bytes(whole.replace(b'"u190"', b'"z190"').replace(b'"n190"', b'"y190"'))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    refused = terminal("import", str(path), "--resume")
+
+    assert whole.index(b'"u190"') > 65_536
+    assert path.stat().st_size == before.st_size
+    assert refused.exit_code == 1
+    assert "people.jsonl was changed since" in refused.stderr
+    assert "run without --resume" in refused.stderr
+    assert terminal.json("import", str(path))["created"] == 2
+    assert database(terminal).user("z190") is not None
+
+
+def test_what_was_not_read_may_be_corrected(terminal, tmp_path):
+    """A line behind the place, and what was added since, are read as they are now."""
+    path = tmp_path / "people.jsonl"
+    broken_off(terminal, path, USER)
+    path.write_bytes(path.read_bytes().replace(b'["openid"]', b'["email"]') + file_of(BOB, header=None))
+
+    assert terminal.json("import", str(path), "--resume")["created"] == 2
+    assert database(terminal).consent("7", "web").scope == {"email"}
+    assert database(terminal).user("8") is not None
+
+
+def test_what_became_of_a_record_since_does_not_matter(terminal, tmp_path):
+    """Servers go on: the last line's account may have signed in or been renamed, and the database be spelled anew."""
+    path = tmp_path / "people.jsonl"
+    broken_off(terminal, path, USER)
+    with closing(sqlite3.connect(tmp_path / "authority.db")) as connection:
+        connection.execute("UPDATE users SET username = 'caroline'")
+        connection.commit()
+    spelled = f"sqlite+pysqlite:///{tmp_path}/../{tmp_path.name}/authority.db"
+
+    assert terminal.json("import", str(path), "--resume", "--database", spelled)["lines"] == 1
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:hunter2@db/x?sslpassword=hunter3&options=-csearch_path%3Dauth"])
+def test_a_note_names_the_database_without_its_secrets(url):
+    """Server, name and schema say which one it is."""
+    assert place_of(url) == "postgresql://db/x?options=-csearch_path%3Dauth"
+    assert place_of(url.replace("postgresql:", "postgresql+asyncpg:").replace("u:hunter2", "w")) == place_of(url)
+    assert place_of(url.replace("/x", "/y")) != place_of(url)
+
+
+def test_a_note_that_is_none_is_refused(terminal, file):
+    """It is no reason to skip lines; without one, a run begins at the first."""
     note = file.with_name(file.name + ".import-state")
-    note.write_text(json.dumps({"line": 2, "offset": 60, "left": 0, "head": "00"}))
-    for text in (note.read_text(), "nonsense", "[]", "{}"):
+    old = {"line": 2, "offset": 60, "left": 0, "head": "00"}
+    here = place_of(terminal.environ["AUTHORITY_DATABASE_URL"])
+    short = {"line": 0, "offset": 0, "left": 0, "there": None, "content": "00", "database": here}
+    for text in (json.dumps(old), json.dumps(short), "nonsense", "[]", "{}"):
         note.write_text(text)
         assert terminal("import", str(file), "--resume").exit_code == 1
     note.unlink()

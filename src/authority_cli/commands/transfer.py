@@ -6,20 +6,22 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
 from attrs import define, field
 
-from ..environment import Administration, administration
+from ..environment import Administration, administration, database_url, masked, place_of
 from ..output import Output, database_option, json_option
 from ..progress import Steps, progress
-from ..resuming import Place
+from ..resuming import AFRESH, Place
 from ..troubles import Trouble
 
 if TYPE_CHECKING:
     from authority_core.admin.imports import Import, Report
+    from authority_core.admin.transfer_lines import Readable
 
 _WARNING = (
     "It holds password hashes and digests of client secrets: keep it where you would keep the database, "
@@ -109,10 +111,11 @@ def import_(file: str, dry_run: bool, update: bool, resume: bool, database: str 
     from authority_core.admin.imports import Import
 
     with administration(database) as admin, _source(file) as (stream, size):
-        place = None if file == "-" or dry_run or size is None else Place(Path(file))
+        url = database_url(database)
+        place = None if file == "-" or dry_run or size is None else Place(Path(file), place_of(url), stream)
         if place is not None and resume:
             place.recall()
-            stream.seek(place.offset)
+            _refuse_another(place, admin, masked(url))
         taker = Import(
             admin.authority.shell,
             frozenset(admin.authority.oauth.grants),
@@ -122,8 +125,24 @@ def import_(file: str, dry_run: bool, update: bool, resume: bool, database: str 
         )
         tally = _Tally(place, left_before=place.left if place is not None else 0)
         with progress("Checking" if dry_run else "Importing", "lines", size) as steps:
-            tally.take(taker, stream, steps)
+            tally.take(taker, place or stream, steps)
     _conclude(tally, Output(as_json), dry_run=dry_run)
+
+
+def _refuse_another(place: Place, admin: Administration, database: str) -> None:
+    """Raise `Trouble` where the line that the run before came to is not in the database: it was made anew, say."""
+    from authority_core.admin.imports import Import
+    from authority_core.admin.transfer_lines import entries
+    from authority_core.kernel.sync import run
+
+    found = place.last_there()
+    if found is None:
+        return
+    number, line = found
+    looking = Import(admin.authority.shell, frozenset(admin.authority.oauth.grants), dry_run=True, header_read=True)
+    reports = [run(looking.take(entry)) for entry in entries(BytesIO(line), number - 1)]
+    if any(report is None or report.outcome not in ("unchanged", "conflict") for report in reports):
+        raise Trouble(f"Line {number}, which the run that broke off had done, is not in {database}: {AFRESH}")
 
 
 @contextmanager
@@ -148,7 +167,7 @@ class _Tally:
     counts: dict[str, dict[str, int]] = field(factory=dict)
     total: dict[str, int] = field(factory=dict)
 
-    def take(self, taker: Import, stream: IO[bytes], steps: Steps) -> None:
+    def take(self, taker: Import, stream: Readable, steps: Steps) -> None:
         """Import the lines of *stream* one by one; where it stops is kept, whatever stops it."""
         from authority_core.admin.imports import NotTransferable
         from authority_core.admin.transfer_lines import entries
@@ -163,7 +182,8 @@ class _Tally:
                 if report is not None:
                     self._note(report, steps)
                 if place is not None:
-                    place.move(entry.number, entry.end, left=report is not None and bool(report.faults))
+                    left = report is not None and bool(report.faults)
+                    place.move(entry.number, entry.end, left=left, there=report is not None and not left)
                 steps.at(entry.end, entry.number)
         except NotTransferable as error:
             raise Trouble(str(error)) from error
