@@ -8,6 +8,7 @@ and the audit trail do not travel.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from attrs import define, field
 
@@ -37,7 +38,7 @@ class Export:
     _client: str | None = field(default=None, init=False)
     _user: str | None = field(default=None, init=False)
     _consent: tuple[str, str] | None = field(default=None, init=False)
-    _known: dict[str, bool] = field(factory=dict, init=False, repr=False)
+    _begins: dict[str, datetime | None] = field(factory=dict, init=False, repr=False)
 
     async def next_lines(self) -> list[bytes]:
         """Return the next lines; none when everything was read."""
@@ -73,15 +74,17 @@ class Export:
         return self._of_clients(page), len(page) == PAGE
 
     async def _look_up(self, client_ids: Iterable[str]) -> None:
-        if len(self._known) > _MOST_REMEMBERED:
-            self._known.clear()
+        if len(self._begins) > _MOST_REMEMBERED:
+            self._begins.clear()
         for client_id in client_ids:
-            if client_id not in self._known:
-                self._known[client_id] = await self._storage.client(client_id) is not None
+            if client_id not in self._begins:
+                client = await self._storage.client(client_id)
+                self._begins[client_id] = None if client is None else client.begins
 
     def _of_clients(self, page: Sequence[Consent]) -> list[Consent]:
         """Leave out what was allowed to clients that are gone: it would come alive with a client of the same id."""
-        return [consent for consent in page if self._known[consent.client_id]]
+        found = [(consent, self._begins[consent.client_id]) for consent in page]
+        return [consent for consent, begins in found if begins is not None and consent.granted_at >= begins]
 
 
 _STAGES = (

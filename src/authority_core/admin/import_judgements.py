@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, cast
 
 import attrs
@@ -184,20 +185,25 @@ def _as_new(user: User) -> NewUser:
 # --- consents --------------------------------------------------------------------------------------------------------
 
 
-def judged_consent(line: Line, known: Consent | None, client_exists: bool, moment: Moment) -> Judged:
-    """Judge a line that says what somebody allowed a client."""
+def judged_consent(line: Line, known: Consent | None, begins: datetime | None, moment: Moment) -> Judged:
+    """Judge a line that says what somebody allowed a client, whose consents count from when it *begins* here.
+
+    An older one is written as of then: before, a client of this id may have been another one, of which nothing comes
+    alive again. So what is *known* of another one is no base for this.
+    """
     given = cast(dict[str, Any], line.given)
     faults = list(line.faults)
     if "subject" in given and not _SUBJECT.match(given["subject"]):
         faults.append("subject has 1 to 255 characters of ASCII, without spaces (OpenID Connect Core §2).")
-    if "client_id" in given and not client_exists:
+    if "client_id" in given and begins is None:
         faults.append("There is no client of this client_id: its line comes first.")
     scope = given.get("scope", frozenset())
     if len(scope) > MOST_SCOPES or not all(_SCOPE.match(word) for word in scope):
         faults.append(f"scope has at most {MOST_SCOPES} scopes, each as RFC 6749 §3.3 spells them.")
-    if faults:
+    if faults or begins is None:
         return Judged(faults=tuple(faults))
-    base = known or Consent(
-        subject=given["subject"], client_id=given["client_id"], scope=frozenset(), granted_at=moment.now
-    )
-    return Judged(evolve(base, **given), known)
+    base = Consent(subject=given["subject"], client_id=given["client_id"], scope=frozenset(), granted_at=moment.now)
+    if known is not None and known.granted_at >= begins:
+        base = known
+    record = evolve(base, **given)
+    return Judged(evolve(record, granted_at=max(record.granted_at, begins)), known)

@@ -7,6 +7,7 @@ updating was asked for. So a run that broke off is finished by another run.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from hashlib import blake2b
 from typing import Literal, TypeVar
@@ -72,6 +73,7 @@ class Import:
     _header_read: bool = field(default=False, kw_only=True)
     _offload: Offload = field(default=_in_place, kw_only=True, repr=False)
     _imagined: dict[int, int] = field(factory=dict, init=False, repr=False)
+    _begins: dict[str, datetime] = field(factory=dict, init=False, repr=False)
 
     async def take(self, entry: Entry) -> Report | None:
         """Import one entry and say what became of it; `None` for a header.
@@ -96,7 +98,8 @@ class Import:
 
         if not self._dry_run:
             return await self._shell.act(Origin(), attempt)
-        return self._imagine(line, (await attempt(self._shell.moment())).answer)
+        judged = await self._judged(line, self._shell.moment())
+        return self._imagine(line, judged, self._decided(entry.number, line, judged).answer)
 
     def _decided(self, number: int, line: Line, judged: Judged) -> Decision[Report]:
         def report(outcome: Outcome, *faults: str) -> Report:
@@ -130,10 +133,10 @@ class Import:
             return evolve(judged, faults=(*judged.faults, CLIENTS_ID)) if namesake else judged
         if line.kind == "consent":
             subject = line.given.get("subject")
-            there = client is not None or _print("client", client_id) in self._imagined
-            both = isinstance(subject, str) and client is not None
-            known = await storage.consent(str(subject), client.client_id) if both and client is not None else None
-            return judged_consent(line, known, there, moment)
+            begins = self._begins.get(str(client_id), client.begins if client is not None else None)
+            both = isinstance(subject, str) and isinstance(client_id, str)
+            known = await storage.consent(str(subject), str(client_id)) if both else None
+            return judged_consent(line, known, begins, moment)
         return Judged(faults=line.faults)
 
     async def _hashed(self, line: Line, client: Client | None) -> str | None:
@@ -174,7 +177,7 @@ class Import:
 
     # --- dry runs ----------------------------------------------------------------------------------------------------
 
-    def _imagine(self, line: Line, report: Report) -> Report:
+    def _imagine(self, line: Line, judged: Judged, report: Report) -> Report:
         """Return the *report* as it would be had the lines before been written, and remember this one."""
         if report.outcome in ("refused", "conflict"):
             return report
@@ -185,6 +188,8 @@ class Import:
         if before is not None and not self._update:
             return evolve(report, outcome="conflict", faults=("It differs from a line before.",))
         self._imagined[key] = content
+        if isinstance(judged.record, Client):
+            self._begins[judged.record.client_id] = judged.record.begins
         for identifier in _identifiers(line).values():
             self._imagined[_print("name", identifier)] = _print("user", _owner(line, None))
         return report if before is None else evolve(report, outcome="updated")

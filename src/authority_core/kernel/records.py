@@ -10,7 +10,7 @@ half the price; everybody else names them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Generic, Literal, TypeVar
 
 from attrs import field, frozen
@@ -24,6 +24,7 @@ AuthMethod = Literal["none", "client_secret_basic", "client_secret_post"]
 TokenFormat = Literal["jwt", "opaque"]
 KeyState = Literal["pending", "active", "retired", "compromised"]
 Role = Literal["user", "admin", "super_admin"]
+_LAST_BUT_ONE = datetime.max.replace(tzinfo=timezone.utc) - timedelta.resolution
 
 
 # --- clients ---------------------------------------------------------------------------------------------------------
@@ -76,7 +77,7 @@ class Client:
     active: bool = True
     created_at: datetime
     tokens_valid_after: datetime | None = None
-    """Grants and tokens created at this instant or before are dead."""
+    """Grants, tokens and consents created at this instant or before are dead."""
     version: int = 0
     """0 before the first write; storage adds one with every `Replace`."""
 
@@ -84,6 +85,14 @@ class Client:
     def confidential(self) -> bool:
         """Whether the client can keep a secret (RFC 6749 §2.1)."""
         return self.token_endpoint_auth_method != "none"
+
+    @property
+    def begins(self) -> datetime:
+        """The first instant of which a consent counts: what is older was given to another client that had this id."""
+        after = self.tokens_valid_after
+        if after is None or after < self.created_at:
+            return self.created_at
+        return min(after, _LAST_BUT_ONE) + timedelta.resolution
 
 
 # --- authorization state ---------------------------------------------------------------------------------------------

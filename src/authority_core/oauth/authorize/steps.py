@@ -104,7 +104,7 @@ def _not_yet_allowed(
 
 def holds(consent: Consent, client: Client, moment: Moment) -> bool:
     """Tell whether *consent* counts: given to this very *client* (ids may have had other owners) and not over."""
-    if consent.revoked_at is not None or consent.granted_at < client.created_at:
+    if consent.revoked_at is not None or consent.granted_at < client.begins:
         return False
     return consent.expires_at is None or not expired(consent.expires_at, moment.now)
 
