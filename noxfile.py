@@ -124,7 +124,7 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def races_at_size(session: nox.Session) -> None:
-    """Thousands of contested codes and tokens between processes (`-- --full`: 10,000); needs Debian's `postgresql`."""
+    """Contested codes and tokens, 1,000 on each database (`-- --full`: 10,000); needs Debian's `postgresql`."""
     prepare(session, "test")
     pytest(session, folder(session, "tests/races_at_size"))
 

@@ -6,16 +6,17 @@ import pytest
 
 from support.postgres import demand
 
-USUAL, FULL = 2_000, 10_000
+USUAL, FULL = 1_000, 10_000
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--full", action="store_true", help=f"{FULL} contested codes and tokens instead of {USUAL}")
+    told = f"{FULL} contested codes and tokens on each database instead of {USUAL}"
+    parser.addoption("--full", action="store_true", help=told)
 
 
 @pytest.fixture(scope="session")
 def contests(request: pytest.FixtureRequest) -> int:
-    """How many codes and refresh tokens are fought over, all tests together."""
+    """How many codes and refresh tokens are fought over on each database at least, all its tests together."""
     return FULL if request.config.getoption("--full") else USUAL
 
 
