@@ -78,8 +78,9 @@ class Dispatch:
                 logger.info("request %s, %s: %s", request.request_id, route.path, error.refusal.reason, extra=about)
             return self._refusal(request, route, error.refusal, error.headers)
         if isinstance(error, StorageUnavailable | Busy):
-            # One line and the cause; our own frames say nothing here.
-            logger.error("%s: %s", type(error).__name__, error, exc_info=error.__cause__, extra=about)
+            # One line and the cause; our own frames say nothing here. Of being busy nobody needs to be woken.
+            level = logging.WARNING if isinstance(error, Busy) else logging.ERROR
+            logger.log(level, "%s: %s", type(error).__name__, error, exc_info=error.__cause__, extra=about)
             refusal = refuse("temporarily_unavailable", "The server cannot answer right now. Please try again.")
             return self._refusal(request, route, refusal, _RETRY)
         logger.error("an endpoint failed", exc_info=error, extra=about)

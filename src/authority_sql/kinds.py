@@ -126,19 +126,14 @@ def _read_mapping(text: str) -> Any:
 
 
 def _write_secrets(secrets: tuple[ClientSecret, ...]) -> str:
-    return _encode(
-        [
-            [
-                secret.secret_id,
-                None if secret.digest is None else digest_of(secret.digest).hex(),
-                secret.hint,
-                micros(secret.created_at),
-                None if secret.expires_at is None else micros(secret.expires_at),
-                secret.secret_hash,
-            ]
-            for secret in secrets
-        ]
-    )
+    return _encode([_secret(one) for one in secrets])
+
+
+def _secret(secret: ClientSecret) -> list[object]:
+    known = None if secret.digest is None else digest_of(secret.digest).hex()
+    ends = None if secret.expires_at is None else micros(secret.expires_at)
+    hashed = () if secret.secret_hash is None else (secret.secret_hash,)
+    return [secret.secret_id, known, secret.hint, micros(secret.created_at), ends, *hashed]
 
 
 def _read_secrets(text: str) -> tuple[ClientSecret, ...]:

@@ -13,7 +13,7 @@ from authority_core.testing.memory import MemoryStorage
 from support.server import Server, make_server
 
 HEADER = {"kind": "authority-export", "version": 1}
-SECRET = "s" * 43
+SECRET = "gN7-tqVfP2xZ_c0KdW4uLrYb9EoHs3MiAj8TvQ1kXz5"
 CLIENT = {"kind": "client", "client_id": "web", "name": "Web", "redirect_uris": ["https://app.example/cb"]}
 USER = {"kind": "user", "user_id": "7", "username": "carol", "email": "carol@example.com"}
 CONSENT = {"kind": "consent", "subject": "7", "client_id": "web", "scope": ["openid"]}

@@ -224,6 +224,17 @@ def test_a_foreign_hash_is_replaced_at_the_first_sign_in(form):
     assert server.storage.user("u1").password_hash == hashed
 
 
+def test_a_hash_of_the_first_72_bytes_stays_what_it_is():
+    """A hash by bcrypt passes over what stands behind them: what was typed there nobody has proved, and no new hash has it."""
+    server, long = make_server(), "A-Long-Password-1 " * 5
+    known = bcrypt_of(long)
+    server.change_user("u1", password_hash=known)
+
+    assert server.browser().sign_in("alice", f"{long[:80]} mistyped").status == 303
+    assert server.browser().sign_in("alice", long).status == 303
+    assert server.storage.user("u1").password_hash == known
+
+
 def test_a_text_too_long_to_be_a_password_never_fits():
     """Not even where a hash of nothing was imported."""
     known = django_pbkdf2("")

@@ -63,9 +63,7 @@ def test_a_secret_of_another_system_is_kept_as_a_slow_hash_and_works():
 def test_a_secret_of_which_a_hash_is_known_works():
     """As Hydra, Django OAuth Toolkit and others keep them."""
     server = empty_server()
-    known = "pbkdf2_sha256$1000$salt$" + base64.b64encode(
-        hashlib.pbkdf2_hmac("sha256", LEGACY.encode(), b"salt", 1000)
-    ).decode()
+    known = f"pbkdf2_sha256$1000$salt${hashed(LEGACY)}"
     line = {**CLIENT, "client_secret_hash": known, "grant_types": ["client_credentials"], "redirect_uris": []}
 
     assert imported(server, file_of(line))[0].outcome == "created"
@@ -75,8 +73,38 @@ def test_a_secret_of_which_a_hash_is_known_works():
     assert token_status(server, LEGACY) == 200
 
 
-def token_status(server: Server, secret: str) -> int:
-    form = {"content-type": FORM, **basic("web", secret)}
+def test_what_a_proof_has_made_better_stays_when_the_file_comes_again():
+    """Running an import again is harmless, also with updating: the secret is the one that came as this hash."""
+    server = empty_server()
+    for secret in (LEGACY, SECRET):
+        known = f"pbkdf2_sha256$1000$salt${hashed(secret)}"
+        line = {**CLIENT, "client_id": secret[:5], "client_secret_hash": known, "grant_types": ["client_credentials"]}
+        imported(server, file_of(line))
+        assert token_status(server, secret, secret[:5]) == 200
+        better = server.storage.client(secret[:5])
+
+        assert known not in exported(server.storage).decode()
+        assert imported(server, file_of(line))[0].outcome == "unchanged"
+        assert imported(server, file_of(line), update=True)[0].outcome == "unchanged"
+        assert server.storage.client(secret[:5]) == better
+
+
+def test_words_are_never_kept_as_a_digest():
+    """Long as it may be: a digest protects what is random, and argon2id what people have thought up."""
+    server = empty_server()
+    words = "correct-horse-battery-staple-correct-horse-batt"
+    imported(server, file_of({**CLIENT, "client_secret": words}, {**CLIENT, "client_id": "b", "client_secret": SECRET}))
+
+    assert server.storage.client("web").secrets[0].secret_hash.startswith("$argon2id$")
+    assert server.storage.client("b").secrets[0].digest == digest("client_secret", SECRET)
+
+
+def hashed(secret: str) -> str:
+    return base64.b64encode(hashlib.pbkdf2_hmac("sha256", secret.encode(), b"salt", 1000)).decode()
+
+
+def token_status(server: Server, secret: str, client_id: str = "web") -> int:
+    form = {"content-type": FORM, **basic(client_id, secret)}
     sent = CoreTransport(server.authority).send("POST", "/token", tuple(form.items()), b"grant_type=client_credentials")
     return sent.status
 
@@ -143,6 +171,7 @@ FAULTY = [
     ({**CLIENT, "client_id": "a b", "name": "\u202eevil"}, 2, "client id"),
     ({**CLIENT, "client_secret": "hunter2"}, 1, "client_secret is too easy to guess"),
     ({**CLIENT, "client_secret": "ab" * 20}, 1, "client_secret is too easy to guess"),
+    ({**CLIENT, "client_secret": "a" * 43}, 1, "client_secret is too easy to guess"),
     ({**CLIENT, "client_secret": "letmein-é" * 8}, 1, "printable characters"),
     ({**CLIENT, "client_secret": ""}, 1, "printable characters"),
     ({**CLIENT, "client_secret": SECRET, "secrets": []}, 1, "Give one of secrets, client_secret."),

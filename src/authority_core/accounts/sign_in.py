@@ -11,6 +11,7 @@ from ..kernel.browser import Browsers
 from ..kernel.changes import Change, Decision, Replace
 from ..kernel.encoding import Digest
 from ..kernel.events import PasswordChangeAsked, SignInFailed
+from ..kernel.foreign_hashes import whole
 from ..kernel.identity import LONGEST, canonical
 from ..kernel.moment import Moment
 from ..kernel.passwords import Passwords
@@ -82,7 +83,8 @@ class SignInEndpoint:
         if not may_sign_in(user, self.sessions.shell.moment().now):
             await self._failed(identifier, user, request, "inactive or locked account")
             return await again("This account cannot sign in at the moment. Please contact support.", 403)
-        renew = self.passwords.outdated(user.password_hash or "") and not user.password_must_change
+        known = user.password_hash or ""
+        renew = self.passwords.outdated(known) and whole(known, password) and not user.password_must_change
         rehashed = await self.passwords.hash(password) if renew else None
         proved = Proved(user, self.attempts.key(identifier, user), rehashed, self.browsers.key(browser), remember)
         return await self._admit(request, proved, waiting) or await again(WRONG, 401)

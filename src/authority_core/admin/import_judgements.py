@@ -15,7 +15,7 @@ import attrs
 from attrs import evolve, frozen
 
 from ..kernel.changes import Change
-from ..kernel.client_secrets import KIND, foreign_faults, generated, kept_digest, kept_hash
+from ..kernel.client_secrets import KIND, foreign_faults, id_of_hash, kept_digest, kept_hash, random_looking
 from ..kernel.encoding import digest
 from ..kernel.events import ClientChanged, ClientCreated, Event, UserChanged, UserCreated
 from ..kernel.foreign_hashes import hash_fault
@@ -74,7 +74,7 @@ def judged_client(
 ) -> Judged:
     """Judge a line that names a client; *known* is the one of this id, *hashed* the slow hash of its plain secret.
 
-    A plain secret that is generated needs none.
+    A plain secret that looks random needs none.
     """
     given = cast(dict[str, Any], {name: value for name, value in line.given.items() if name not in _ELSEWHERE})
     client_id = str(given.get("client_id", "missing"))
@@ -132,13 +132,18 @@ def _secrets(line: Line) -> tuple[ClientSecret, ...]:
 def _from_elsewhere(base: Client, line: Line, hashed: str | None, moment: Moment) -> tuple[ClientSecret, ...]:
     """Return the secrets that *base* has when the line gives it its own; those that are there stay as they are."""
     plain = plain_secret(line)
-    if plain is not None and generated(plain):
+    if plain is not None and random_looking(plain):
         there = digest(KIND, plain) in [one.digest for one in base.secrets]
         return base.secrets if there else (kept_digest(plain, moment),)
-    known = hashed if plain is not None else cast(str, line.given["client_secret_hash"])
-    if known is None:
-        raise ValueError("a secret that is not generated comes with its slow hash")
-    return base.secrets if known in [one.secret_hash for one in base.secrets] else (kept_hash(known, moment),)
+    if plain is None:
+        given = cast(str, line.given["client_secret_hash"])
+        named = id_of_hash(given)
+        there = named in [one.secret_id for one in base.secrets]
+        return base.secrets if there else (kept_hash(given, moment, secret_id=named),)
+    if hashed is None:
+        raise ValueError("a secret that does not look random comes with its slow hash")
+    there = hashed in [one.secret_hash for one in base.secrets]
+    return base.secrets if there else (kept_hash(hashed, moment),)
 
 
 # --- accounts --------------------------------------------------------------------------------------------------------

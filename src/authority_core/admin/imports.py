@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 from attrs import define, evolve, field, frozen
 
 from ..kernel.changes import Decision, Replace
-from ..kernel.client_secrets import foreign_faults, generated
+from ..kernel.client_secrets import foreign_faults, random_looking
 from ..kernel.encoding import encode_json
 from ..kernel.identity import canonical
 from ..kernel.moment import Moment
@@ -142,7 +142,7 @@ class Import:
     async def _hashed(self, line: Line, client: Client | None) -> str | None:
         """Return the slow hash of the plain secret in *line*, which *client* may have; `None` where none is needed."""
         plain = plain_secret(line)
-        if plain is None or generated(plain) or foreign_faults(plain):
+        if plain is None or random_looking(plain) or foreign_faults(plain):
             return None
         for one in client.secrets if client is not None else ():
             known = one.secret_hash

@@ -5,7 +5,7 @@ The format reference in the documentation describes these tables. Knows no stora
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..kernel.encoding import Json
 from ..kernel.records import Client, Consent, User
@@ -115,7 +115,7 @@ class Line:
     """A line of known *kind*: the members that are given and right, and the *faults* of the others."""
 
     kind: str
-    given: dict[str, object]
+    given: dict[str, object] = field(repr=False)
     faults: tuple[str, ...] = ()
 
     @property

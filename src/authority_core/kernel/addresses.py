@@ -37,6 +37,14 @@ def trusts(peer: str | None, trusted: Sequence[Network]) -> bool:
     return address is not None and any(address in one for one in trusted if one.version == address.version)
 
 
+def neighbourhood(address: str | None) -> str | None:
+    """Return what tells *address* from other people's, for counting: of IPv6 the first half, which is one site's."""
+    found = _parsed(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return address
+
+
 def _parsed(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address((text or "").partition("%")[0])

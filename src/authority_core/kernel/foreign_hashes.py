@@ -97,6 +97,15 @@ def verify(known: str, password: str) -> bool:
         return False
 
 
+def whole(known: str, password: str) -> bool:
+    """Tell whether *known*, which fits, was made of all of *password*: bcrypt looks at 72 bytes and passes over more.
+
+    Whatever stands behind them fits as well, so that nothing better may be made of what was typed.
+    """
+    plain_bcrypt = known.startswith(("$2", "bcrypt$"))
+    return not plain_bcrypt or len(password.encode("utf-8", "surrogatepass")) <= _BCRYPT_BYTES
+
+
 def _understood(known: str) -> Known:
     if len(known) > _LONGEST:
         raise Refused("The password hash is too long.")

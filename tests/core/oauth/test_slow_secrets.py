@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
 import pytest
 from argon2 import PasswordHasher
+from attrs import evolve
 
+from authority_core.kernel.changes import Remove, Replace
 from authority_core.kernel.encoding import base64url, digest
 from authority_core.kernel.ports import Busy
 from authority_core.kernel.records import ClientSecret
@@ -173,7 +176,8 @@ def test_too_much_slow_work_is_an_answer():
     """503 and when to come again; nothing is noted against the client."""
     server, work = world(kept(CHEAP.hash(SECRET)))
     work.full = True
-    refused = ask(server, SECRET)
+    for _ in range(slow_secrets.MOST_WRONG + 1):
+        refused = ask(server, SECRET)
 
     is_refusal(refused, 503, "temporarily_unavailable")
     assert refused.header("retry-after")
@@ -198,7 +202,7 @@ def test_many_at_once_do_the_work_once():
     for _ in range(3):
         run(slow.prove(client, SECRET, None, server.clock.now))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slow_secrets, "matches", lambda known, secret: tried.append(secret) or True)
+        patch.setattr(slow_secrets, "verify", lambda known, secret: tried.append(secret) or True)
         assert [work() for work in waiting] == [True] * 3
 
     assert tried == [SECRET]
@@ -245,11 +249,102 @@ def test_who_changes_the_client_meanwhile_wins():
     assert server.storage.client("web").name == "Renamed"
 
 
+@pytest.mark.parametrize("at_once", [1, slow_secrets.MOST_WRONG * 3])
+def test_many_guesses_at_once_are_counted_all(at_once):
+    """A look is counted before it is made: of so many in flight no more than the limit are looked at."""
+    server, _ = world(kept(CHEAP.hash(SECRET)))
+    slow, client = server.authority.oauth.secrets, server.storage.client("web")
+    looked: list[str] = []
+
+    async def crowd() -> list[object]:
+        async def later(work: Callable[[], object]) -> object:
+            await asyncio.sleep(0)
+            looked.append("one")
+            return work()
+
+        slow._offload = later  # type: ignore[assignment]  # where the work waits
+        guesses = [slow.prove(client, f"{WRONG} {at}", "192.0.2.1", server.clock.now) for at in range(60)]
+        return [one for start in range(0, 60, at_once) for one in await in_flight(guesses[start : start + at_once])]
+
+    async def in_flight(some: list[Coroutine[object, object, bool]]) -> list[object]:
+        return list(await asyncio.gather(*some, return_exceptions=True))
+
+    answers = asyncio.run(crowd())
+    assert len(looked) == slow_secrets.MOST_WRONG
+    assert [one for one in answers if one is not False and not isinstance(one, Busy)] == []
+
+
+def test_a_site_is_counted_as_one():
+    """Whoever has one IPv6 network has more addresses than anybody can count."""
+    server, _ = world(kept(CHEAP.hash(SECRET)))
+    statuses = {ask(server, WRONG, peer=f"2001:db8:0:1::{at:x}").status for at in range(slow_secrets.MOST_WRONG)}
+
+    assert statuses == {401}
+    assert ask(server, SECRET, peer="2001:db8:0:1:ffff::1").status == 503
+    assert ask(server, SECRET, peer="2001:db8:0:2::1").status == 200
+
+
+def test_a_client_that_was_made_anew_is_left_alone():
+    """Deleted and registered again after a leak: the old secret, proved at that moment, changes nothing of the new."""
+    server, _ = world()
+    old = evolve(server.storage.client("web"), version=0, secrets=(kept(pbkdf2(SECRET)),))
+    server.write(Remove(server.storage.client("web")))
+    server.write(Replace(old))
+
+    async def meanwhile(task: Callable[[], object]) -> object:
+        server.write(Remove(server.storage.client("web")))
+        server.write(Replace(evolve(old, secrets=(OURS,))))
+        return task()
+
+    server.authority.run_slow_work_in(meanwhile)
+    ask(server, SECRET)
+    assert server.storage.client("web").secrets == (OURS,)
+
+
+def test_what_another_process_remembers_is_not_written():
+    """A process that still knows the client of before takes its secret for a moment, and writes nothing of it."""
+    server, _ = world(kept(pbkdf2(SECRET)))
+    other = make_server(storage=server.storage, client_cache_ttl=60)
+    web = server.storage.client("web")
+    run(other.authority.shell.clients.find("web"))
+    server.write(Remove(web))
+    server.write(Replace(evolve(web, version=0, secrets=(OURS,))))
+
+    assert ask(other, SECRET).status == 200
+    assert server.storage.client("web").secrets == (OURS,)
+    assert ask(server, GENERATED).status == 200
+
+
+def test_a_favour_that_fails_is_no_failure():
+    """The client is proved; that no better hash can be made or written just now is a line in the log."""
+    server, work = world(kept(pbkdf2(SECRET)))
+    turns = iter([False, True])
+
+    async def full_after_one(task: Callable[[], object]) -> object:
+        work.full = next(turns, True)
+        return await work(task)
+
+    server.authority.run_slow_work_in(full_after_one)
+    assert ask(server, SECRET).status == 200
+    assert server.storage.client("web").secrets[0].secret_hash.startswith("$pbkdf2")
+
+
+def test_nothing_is_made_of_what_bcrypt_passes_over():
+    """It looks at 72 bytes: whatever is typed behind them fits, so the hash stays what it is."""
+    bcrypt = pytest.importorskip("bcrypt")
+    long = "x" * 40 + "Long enough for bcrypt to pass over what comes behind it"
+    server, _ = world(kept(bcrypt.hashpw(long.encode()[:72], bcrypt.gensalt(4)).decode()))
+
+    assert ask(server, long[:80] + " mistyped").status == 200
+    assert ask(server, long).status == 200
+    assert server.storage.client("web").secrets[0].secret_hash.startswith("$2b$")
+
+
 def test_what_is_known_again_is_bounded(monkeypatch):
-    """The oldest proof goes; it is made again when it is needed. Addresses are not collected for ever either."""
+    """The oldest proofs go; they are made again when needed. Addresses are not collected for ever either."""
     monkeypatch.setattr(slow_secrets, "MOST_PROVED", 2)
-    monkeypatch.setattr(slow_secrets, "_MOST_ADDRESSES", 3)
-    secrets = [f"{SECRET} {at}" for at in range(3)]
+    monkeypatch.setattr(slow_secrets, "_MOST_NETWORKS", 3)
+    secrets = [f"{SECRET} {at}" for at in range(slow_secrets.MOST_WRONG + 2)]
     server, _ = world()
     for secret in secrets:
         server.change_client("web", secrets=(kept(CHEAP.hash(secret)),))
@@ -258,8 +353,8 @@ def test_what_is_known_again_is_bounded(monkeypatch):
         assert ask(server, WRONG, peer=f"192.0.2.{at}").status == 401
 
     slow = server.authority.oauth.secrets
-    assert len(slow._proved) == 2
-    assert len(slow._wrong) <= 3
+    assert len(slow._proved) + len(slow._proved_before) <= 4
+    assert len(slow._looks) <= 3
 
 
 def test_nothing_of_it_is_shown():
