@@ -106,16 +106,20 @@ class Administration:
 
 @contextmanager
 def administration(database: str | None, settings: Settings | None = None) -> Iterator[Administration]:
-    """Open the database with the settings of the environment, and close it afterwards."""
+    """Open the database with the settings of the environment, and close it afterwards.
+
+    Raises `NewerDatabase` for one that a newer release has migrated: what it means by its tables is not known here.
+    """
     from authority_core import Authority, Settings
 
     need_sql()
-    from authority_sql import SqlStorage
+    from authority_sql import SqlStorage, pending
 
     chosen = settings or Settings.from_env()
     url = database_url(database)
     refuse_memory(url)
     refuse_missing_file(url)
+    pending(url)  # an older one will do as far as its tables go; a newer one raises
     storage = SqlStorage.from_url(synchronous(url))
     try:
         yield Administration(chosen, storage, Authority(chosen, storage, pages=pages()))

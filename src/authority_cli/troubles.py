@@ -21,6 +21,7 @@ def sentence(error: Exception) -> str:
     from authority_core.kernel.changes import StorageUnavailable
     from authority_core.kernel.problems import ConfigurationError
     from authority_core.kernel.vault import CannotDecrypt
+    from authority_sql.errors import NewerDatabase
 
     logger.debug("the command failed", exc_info=error)
     if isinstance(error, ConfigurationError):
@@ -34,7 +35,7 @@ def sentence(error: Exception) -> str:
         )
     if isinstance(error, StorageUnavailable):
         return _of_storage(error)
-    if isinstance(error, Unknown | ImportError):
+    if isinstance(error, Unknown | ImportError | NewerDatabase):
         return str(error)
     if type(error).__module__.partition(".")[0] in ("sqlalchemy", "alembic", "sqlite3", "psycopg"):
         return of_database(error)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .aio import AsyncSqlStorage as AsyncSqlStorage
     from .dumping import contents as contents
+    from .errors import NewerDatabase as NewerDatabase
     from .migrating import migrate as migrate
     from .migrating import migration_sql as migration_sql
     from .migrating import pending as pending
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from .storage import SqlStorage as SqlStorage
 
 __all__ = [
-    "AsyncSqlStorage", "SqlStorage", "contents", "metadata", "metadata_for", "migrate", "migration_sql", "pending",
+    "AsyncSqlStorage", "NewerDatabase", "SqlStorage", "contents", "metadata", "metadata_for", "migrate",
+    "migration_sql", "pending",
 ]  # fmt: skip
 
 _HOMES = {
     "SqlStorage": "storage",
     "AsyncSqlStorage": "aio",
+    "NewerDatabase": "errors",
     "contents": "dumping",
     "metadata": "schema",
     "metadata_for": "schema",

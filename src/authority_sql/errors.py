@@ -17,6 +17,17 @@ _BUSY = 5
 MIGRATE = "The database does not have the tables of this version: run `authority migrate`."
 
 
+class NewerDatabase(Exception):
+    """The database is at a revision that this release does not know: a newer one has migrated it."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"The database is of a newer release, at revision {ascii(revision)[1:-1]}: "
+            "install that release, or restore a backup from before it was migrated."
+        )
+        self.revision = revision
+
+
 def conflict() -> Conflict:
     """Return the refusal of a commit that came second."""
     return Conflict("somebody was first")

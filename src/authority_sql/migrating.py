@@ -4,7 +4,8 @@ Alembic is imported only here, and only when there is a revision to take or to n
 with the same tables.
 
 Safe when several processes do it at once: SQLite's write lock, or an advisory lock of PostgreSQL, lets one in; the
-others find nothing left to do. All revisions run in one transaction.
+others find nothing left to do. All revisions run in one transaction. A database of a revision that is not known here
+was migrated by a newer release, and is left alone.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .engines import blocking_engine, in_memory, synchronous
+from .errors import NewerDatabase
 from .migrations import HEAD
 from .schema import metadata_for
 
@@ -39,31 +41,31 @@ VERSION_TABLE = "authority_alembic_version"
 _LOCK = 0x61757468  # "auth"
 
 
-def migrate(url: str | URL, *, table_prefix: str = "", schema: str | None = None) -> None:
-    """Bring the database at *url* to the newest revision; does nothing where it is there already."""
+def migrate(url: str | URL, *, table_prefix: str = "", schema: str | None = None) -> list[str]:
+    """Bring the database at *url* to the newest revision; does nothing where it is there already.
+
+    Returns the revisions that this call has taken, oldest first; of a new database, which is made at once, the newest.
+    Raises `NewerDatabase` where a newer release has been.
+    """
     engine = blocking_engine(synchronous(url))
     try:
-        upgrade(engine, table_prefix, schema)
+        return upgrade(engine, table_prefix, schema)
     finally:
         engine.dispose()
 
 
 def pending(url: str | URL, *, table_prefix: str = "", schema: str | None = None) -> list[str]:
-    """Return the revisions that the database at *url* lacks, oldest first."""
+    """Return the revisions that the database at *url* lacks, oldest first.
+
+    Raises `NewerDatabase` where a newer release has migrated it.
+    """
     engine = blocking_engine(synchronous(url))
     try:
         with engine.connect() as connection:
             known = _version(connection, table_prefix, schema)
     finally:
         engine.dispose()
-    if known == HEAD:
-        return []
-    from alembic.script import ScriptDirectory
-
-    scripts = ScriptDirectory.from_config(_config(table_prefix, schema))
-    applied = {script.revision for script in scripts.iterate_revisions(known, "base")} if known else set()
-    missing = [script.revision for script in scripts.walk_revisions() if script.revision not in applied]
-    return missing[::-1]
+    return _missing(known)
 
 
 def migration_sql(
@@ -74,25 +76,23 @@ def migration_sql(
     It is for an empty database, or for one that is at the revision *since*. Raises `ValueError` for a revision that is
     not known.
     """
+    config = _config(table_prefix, schema, output=(text_of := io.StringIO()))
     from alembic import command
-    from alembic.script import ScriptDirectory
 
-    text_of = io.StringIO()
-    config = _config(table_prefix, schema, output=text_of)
-    known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    known = _revisions()
     if since is not None and since not in known:
-        raise ValueError(f"There is no revision {since!r}: known are {', '.join(known[::-1])}.")
+        raise ValueError(f"There is no revision {since!r}: known are {', '.join(known)}.")
     config.attributes["dialect"] = synchronous(url).get_backend_name()
     command.upgrade(config, "head" if since is None else f"{since}:head", sql=True)
     return text_of.getvalue()
 
 
-def upgrade(engine: Engine, table_prefix: str, schema: str | None) -> None:
-    """Bring the database of *engine* to the newest revision."""
+def upgrade(engine: Engine, table_prefix: str, schema: str | None) -> list[str]:
+    """Bring the database of *engine* to the newest revision; return what `migrate` returns."""
     if engine.dialect.name == "sqlite" and not in_memory(engine.url):
         _prepare_file(engine)
     with engine.connect() as connection:
-        _upgrade(connection, table_prefix, schema)
+        return _upgrade(connection, table_prefix, schema)
 
 
 async def upgrade_async(engine: AsyncEngine, table_prefix: str, schema: str | None) -> None:
@@ -106,28 +106,48 @@ def _prepare_file(engine: Engine) -> None:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
 
-def _upgrade(connection: Connection, table_prefix: str, schema: str | None) -> None:
+def _upgrade(connection: Connection, table_prefix: str, schema: str | None) -> list[str]:
     sqlite = connection.dialect.name == "sqlite"
     # By hand, for the engines of storage are in autocommit: every revision in one transaction, under one lock.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if sqlite else "BEGIN")
     try:
         if not sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        _bring_up(connection, table_prefix, schema)
+        taken = _bring_up(connection, table_prefix, schema)
         connection.exec_driver_sql("COMMIT")
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise
+    return taken
 
 
-def _bring_up(connection: Connection, table_prefix: str, schema: str | None) -> None:
+def _bring_up(connection: Connection, table_prefix: str, schema: str | None) -> list[str]:
     known = _version(connection, table_prefix, schema)
-    if known == HEAD:
-        return
     if known is None and not _has_tables(connection, table_prefix, schema):
         create_at_head(connection, table_prefix, schema)
-    else:
+        return [HEAD]
+    missing = _missing(known)
+    if missing:
         take_revisions(connection, table_prefix, schema)
+    return missing
+
+
+def _missing(known: str | None) -> list[str]:
+    """Return the revisions that come behind *known*. Raises `NewerDatabase` where it is none of them."""
+    if known == HEAD:
+        return []
+    revisions = _revisions()
+    if known and known not in revisions:
+        raise NewerDatabase(known)
+    return revisions[revisions.index(known) + 1 :] if known else revisions
+
+
+def _revisions() -> list[str]:
+    """Return every revision there is, oldest first."""
+    config = _config("", None)
+    from alembic.script import ScriptDirectory
+
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
 
 
 def create_at_head(connection: Connection, table_prefix: str, schema: str | None) -> None:

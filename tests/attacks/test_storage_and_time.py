@@ -10,14 +10,18 @@ from attrs import evolve
 
 from authority_core.kernel.changes import Conflict, Count, Put, Replace, Spend
 from authority_core.kernel.encoding import digest
-from authority_core.kernel.records import AccessToken, AuthorizationCode, Interaction, RefreshToken
-from authority_core.kernel.sync import METHODS
+from authority_core.kernel.records import AccessToken, AuthorizationCode, Client, Interaction, RefreshToken
+from authority_core.kernel.sync import METHODS, run
 from authority_core.testing.memory import MemoryStorage
 from authority_core.testing.moments import START
+from authority_sql import NewerDatabase, SqlStorage, contents, migrate
 from support.browser import answer_of, hidden_fields
 from support.checks import is_page, is_refusal
+from support.next_release import the_next
 from support.relying_party import RelyingParty, claims_of, json_of
 from support.server import make_client, make_server, make_user
+
+__all__ = ["the_next"]
 
 
 @pytest.mark.parametrize("kind", ["code", "interaction", "new password", "opaque revocation"])
@@ -374,6 +378,47 @@ def test_a309_public_ids(world):
             assert party.introspect(value) == {"active": False}
             is_refusal(party.refresh(value), 400, "invalid_grant")
             is_page(world.browser().get(f"/authorize?transaction={value}"))
+
+
+def test_a310_upgrade_opens_a_hole(the_next, tmp_path):
+    """What was dead before an upgrade is dead after it, what lived lives on, and no old release comes back to it."""
+    url = f"sqlite:///{tmp_path}/authority.db"
+    migrate(url)
+    storage, memory = SqlStorage.from_url(url), make_server(access_token_format="opaque")
+    for record in (*memory.storage.clients(), *memory.storage.users(), *memory.storage.signing_keys()):
+        storage.commit([Replace(evolve(record, version=0))])
+    server = make_server(storage=memory.storage, settings=memory.settings, wrapped=lambda _: storage)
+    web, other, spa = (RelyingParty(server, name) for name in ("web", "other", "spa"))
+    browser, code = server.browser(), web.code()
+    web.redeem(code)
+    living, given_back, bobs, gone = web.tokens(browser=browser), web.tokens(), web.tokens("bob"), other.tokens()
+    rotated = json_of(spa.refresh(old := spa.tokens()["refresh_token"]))
+    web.revoke(given_back["refresh_token"])
+    run(server.authority.users.deactivate("u2"))
+    run(server.authority.clients.delete("other"))
+    spa.code(withdrawn := server.browser())
+    assert "code" in answer_of(withdrawn.get(spa.url(prompt="none")))
+    storage.commit([Replace(evolve(storage.consent("u1", "spa"), revoked_at=server.clock.now))])
+    server.clock.wind(seconds=30)
+    before = contents(url)
+    assert spa.refresh(rotated["refresh_token"]).status == 200
+    the_next.migrate(url)
+
+    assert {client.client_id for client in before.all(Client)} == {client.client_id for client in storage.clients()}
+    for dead in (given_back, bobs):
+        is_refusal(web.refresh(dead["refresh_token"]), 400, "invalid_grant")
+        assert web.introspect(dead["access_token"]) == {"active": False}
+    is_refusal(other.refresh(gone["refresh_token"]), 401, "invalid_client")
+    is_refusal(spa.refresh(old), 400, "invalid_grant")
+    assert answer_of(withdrawn.get(spa.url(prompt="none")))["error"] == "consent_required"
+    assert [server.browser().sign_in(name).status == 303 for name in ("alice", "bob")] == [True, False]
+    assert web.introspect(living["access_token"])["active"] is True
+    assert "code" in answer_of(browser.get(web.url(prompt="none")))
+    assert web.refresh(living["refresh_token"]).status == 200
+    is_refusal(web.redeem(code), 400, "invalid_grant")
+    with pytest.raises(NewerDatabase):
+        migrate(url)
+    storage.close()
 
 
 def test_interactions_are_kept_by_digest():

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 import click
 import pytest
 
 from authority_cli.program import authority
+from cli.running import command
+from support.postgres import free_port
+from transfer.lines import USER, file_of
 
 
 def leaves(group: click.Group = authority, path: tuple[str, ...] = ()):
@@ -92,6 +97,51 @@ def test_a_database_without_our_tables_is_refused(unmigrated, arguments, tmp_pat
 
     assert done.exit_code == 1
     assert "run `authority migrate`" in done.stderr
+
+
+TOUCHING = {
+    "cleanup": (), "client create": ("--name", "x", "--redirect-uri", "https://app.example/cb"),
+    "client delete": ("x", "--yes"), "client list": (), "client rotate-secret": ("x",), "client show": ("x",),
+    "config check": (), "create-admin": ("--username", "x", "--generate-password"),
+    "export": ("-",), "import": ("{folder}/people.jsonl",), "keys compromise": ("x", "--yes"), "keys list": (),
+    "keys rotate": (), "migrate": (), "secret rotate": (), "seed": (), "serve": (),
+}  # fmt: skip
+"""Every command, with arguments that make it use the database."""
+
+
+@pytest.mark.parametrize("name", [*TOUCHING, "migrate --check"])
+def test_a_database_of_a_newer_release_is_left_alone(terminal, tmp_path, name):
+    """What its tables mean is not known here: each command says so in one sentence and changes nothing."""
+    url, lines = terminal.environ["AUTHORITY_DATABASE_URL"], file_of(USER)
+    (tmp_path / "people.jsonl").write_bytes(lines)
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        connection.execute("UPDATE authority_alembic_version SET version_num = '0002'")
+        connection.commit()
+        before = list(connection.iterdump())
+        arguments = [one.format(url=url, folder=tmp_path) for one in TOUCHING.get(name, ())]
+        done = terminal(*name.split(), *arguments)
+
+        assert list(connection.iterdump()) == before
+    assert (done.exit_code, done.stdout if name != "config check" else "") == (1, "")
+    assert done.stderr.count("of a newer release, at revision 0002: install that release, or restore a backup") == 1
+    assert "authority migrate" not in done.stderr
+
+
+def test_a_demo_on_a_database_of_a_newer_release_says_so_too(terminal):
+    """In a process of its own, which ends."""
+    url = terminal.environ["AUTHORITY_DATABASE_URL"]
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        connection.execute("UPDATE authority_alembic_version SET version_num = '0002'")
+        connection.commit()
+    done = command("demo", "--port", str(free_port()), "--database", url)
+
+    assert done.returncode == 1
+    assert "of a newer release, at revision 0002" in done.stderr
+
+
+def test_every_command_is_tried_on_a_newer_database():
+    """The control: none is forgotten above."""
+    assert {" ".join(path) for path, _ in leaves()} == {*TOUCHING, "demo"}
 
 
 @pytest.mark.parametrize(

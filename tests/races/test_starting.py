@@ -20,6 +20,7 @@ from authority_core.kernel.encoding import digest
 from authority_core.kernel.records import SigningKey
 from authority_core.kernel.sync import run
 from authority_sql import SqlStorage, migrate
+from authority_sql.migrations import HEAD
 from interop.house import ARGON2, SECRET_KEY
 from interop.processes import TESTS
 
@@ -109,15 +110,18 @@ def test_threads_that_start_at_once_share_their_first_keys(tmp_path: Path) -> No
 
 
 def test_processes_that_migrate_at_once_agree(tmp_path: Path) -> None:
-    """Two processes that bring an empty database up to date at the same moment both succeed."""
-    program = "import sys; from authority_sql import migrate; sys.stdin.readline(); migrate(sys.argv[1])"
+    """Four processes that bring an empty database up to date at the same moment succeed; one says that it did it."""
+    program = "import sys; from authority_sql import migrate; sys.stdin.readline(); print(migrate(sys.argv[1]))"
     url = f"sqlite:///{tmp_path / 'authority.db'}"
     environment = {**os.environ, "PYTHONPATH": str(TESTS.parent / "src")}
-    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
-    migrating = [subprocess.Popen([sys.executable, "-c", program, url], **pipes) for _ in range(2)]
-    complaints = [one.communicate("go\n", timeout=PATIENCE)[1] for one in migrating]
+    pipe = subprocess.PIPE
+    pipes = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "text": True, "env": environment}
+    migrating = [subprocess.Popen([sys.executable, "-c", program, url], **pipes) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(lambda one: one.communicate("go\n", timeout=PATIENCE), migrating))
 
-    assert [one.returncode for one in migrating] == [0, 0], complaints
+    assert [one.returncode for one in migrating] == [0] * 4, said
+    assert sorted(answer for answer, _ in said) == [f"{[HEAD]}\n", "[]\n", "[]\n", "[]\n"]
     run(Authority(settings(), SqlStorage.from_url(url)).start())
 
 

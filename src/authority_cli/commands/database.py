@@ -27,7 +27,7 @@ def migrate(database: str | None, check: bool, sql: bool, since: str | None, as_
     """Bring the database to this version's tables."""
     need_sql()
     from authority_sql import migrate as run
-    from authority_sql import migration_sql, pending
+    from authority_sql import migration_sql
 
     url = database_url(database)
     output = Output(as_json)
@@ -42,9 +42,7 @@ def migrate(database: str | None, check: bool, sql: bool, since: str | None, as_
         output.show({"sql": text}, text.rstrip())
         return
     refuse_memory(url)
-    revisions = _pending(url) if check else pending(url)
-    if not check:
-        run(url)
+    revisions = _pending(url) if check else run(url)
     done = {"database": masked(url), "pending" if check else "applied": revisions}
     if not revisions:
         output.show(done, f"{masked(url)} is up to date.")
