@@ -225,7 +225,7 @@ def test_a_foreign_hash_is_replaced_at_the_first_sign_in(form):
 
 
 def test_a_hash_of_the_first_72_bytes_stays_what_it_is():
-    """A hash by bcrypt passes over what stands behind them: what was typed there nobody has proved, and no new hash has it."""
+    """What bcrypt passes over nobody has proved: no new hash is made of it."""
     server, long = make_server(), "A-Long-Password-1 " * 5
     known = bcrypt_of(long)
     server.change_user("u1", password_hash=known)
