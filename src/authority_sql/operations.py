@@ -36,7 +36,7 @@ from .kinds import micros, storable
 from .links import Connector
 from .plan import Step, plan
 from .prepared import Values
-from .statements import Statements
+from .statements import MOST_AT_ONCE, Statements
 
 R = TypeVar("R")
 if TYPE_CHECKING:
@@ -186,9 +186,10 @@ class Operations:
     async def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
         """Delete what may be forgotten at *now*, *limit* rows at most, *batch* a transaction; return how many went.
 
-        Housekeeping: nothing is decided by it, and stopping half way does no harm.
+        More than 10,000 rows a transaction never go. Housekeeping: nothing is decided by it, and stopping half way
+        does no harm.
         """
-        total = 0
+        total, batch = 0, min(batch, MOST_AT_ONCE)
         for statement in self._statements.cleanup:
             more = True
             while more:

@@ -6,13 +6,31 @@ from functools import lru_cache
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import URL, ColumnElement, Table, and_, bindparam, case, delete, or_, select, update
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    FromClause,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.engine import Dialect
 
 from . import shapes
 from .prepared import Prepared, Preparer, param
 from .reading import reads_for
 from .schema import Tables, tables_for
+
+MOST_AT_ONCE = 10_000
+"""Rows that one statement forgets at most."""
 
 
 @frozen
@@ -56,6 +74,7 @@ def _statements(prefix: str, schema: str | None, name: str, driver: str) -> Stat
         # Values are given by position; psycopg takes both spellings, and SQLAlchemy's default for it is by name.
         dialect = kind(paramstyle="format")
     preparer, tables = Preparer(dialect), tables_for(prefix, schema)
+    forget = _forget_by_place if name == "postgresql" else _forget_by_key
     return Statements(
         joins=name == "postgresql",
         reads=reads_for(preparer, tables),
@@ -77,7 +96,7 @@ def _statements(prefix: str, schema: str | None, name: str, driver: str) -> Stat
         ),
         count=_count(preparer, tables.counters),
         uncount=preparer.prepare(delete(tables.counters).where(tables.counters.c["key"] == param("key")), ("key",)),
-        cleanup=tuple(_forget(preparer, table) for table in _forgettable(tables)),
+        cleanup=tuple(forget(preparer, table) for table in _forgettable(tables)),
     )
 
 
@@ -130,12 +149,30 @@ def _forgettable(tables: Tables) -> list[Table]:
     return [*records, tables.counters, tables.spent_keys, tables.revocations, tables.cut_offs]
 
 
-def _forget(preparer: Preparer, table: Table) -> Prepared:
-    end = table.c["keep_until"] if "keep_until" in table.c else table.c["expires_at"]
-    key = list(table.primary_key)
+def _end(table: FromClause) -> ColumnElement[Any]:
+    return table.c["keep_until"] if "keep_until" in table.c else table.c["expires_at"]
+
+
+def _forget_by_key(preparer: Preparer, table: Table) -> Prepared:
+    """Return the DELETE of rows found again by their keys, for a database that has one writer at a time."""
+    end, key = _end(table), list(table.primary_key)
     old = select(*key).where(end <= param("at")).order_by(end).limit(param("count"))
-    if len(key) == 1:
-        return preparer.prepare(delete(table).where(key[0].in_(old)), ("at", "count"))
-    found = old.subquery()
-    same = and_(*(column == found.c[column.name] for column in key))
-    return preparer.prepare(delete(table).where(select(found).where(same).exists()), ("at", "count"))
+    return preparer.prepare(delete(table).where(tuple_(*key).in_(old)), ("at", "count"))
+
+
+def _forget_by_place(preparer: Preparer, table: Table) -> Prepared:
+    """Return the DELETE of rows found again where they lie, for PostgreSQL.
+
+    Planned for any values, a batch is taken for a tenth of what there is, and all of it would be read: so the statement
+    says itself that a batch is small. A row whose end was put off meanwhile lies elsewhere; its end is asked for again,
+    because not every version looks whether the place is still the one that was found.
+    """
+    late = table.alias("late")
+    end = _end(late)
+    place: ColumnElement[Any] = literal_column("ctid")
+    placed: ColumnElement[Any] = literal_column("late.ctid")
+    found = select(placed.label("ctid")).select_from(late).where(end <= param("at")).order_by(end)
+    few = found.limit(literal_column(str(MOST_AT_ONCE))).subquery("few")
+    places = func.array(select(place).select_from(few).limit(param("count")).scalar_subquery())
+    over = _end(table) <= param("at")
+    return preparer.prepare(delete(table).where(place == func.any(places), over), ("at", "count"))

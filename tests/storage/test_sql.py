@@ -12,6 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from authority_core.kernel.changes import Conflict, Put, Spend, StorageUnavailable
@@ -20,6 +21,7 @@ from authority_core.testing.contract.samples import KEEP, LATER, NOW, a_grant, a
 from authority_sql import AsyncSqlStorage, SqlStorage, engines, metadata_for, migrate, migration_sql, pending
 from authority_sql.migrating import take_revisions
 from authority_sql.shapes import INSERTABLE, MUTABLE
+from authority_sql.statements import statements_for
 from support.cancelling import WAYS
 from support.revisions import REVISIONS
 
@@ -122,6 +124,28 @@ def test_every_read_finds_its_rows_by_an_index(storage, tmp_path):
     connection.close()
 
     assert {name for name, lines in walked.items() if lines} <= {"clients", "users", "all_consents", "signing_keys"}
+
+
+def walked(path, sql):
+    """Return the tables and indexes that SQLite walks from end to end for *sql*."""
+    with sqlite3.connect(path) as connection:
+        plan = [line[3] for line in connection.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?"))]
+    connection.close()
+    return [line for line in plan if line.startswith("SCAN")]
+
+
+@pytest.mark.parametrize("at", range(len(statements_for("", None, sqlite.dialect()).cleanup)))
+def test_forgetting_walks_through_no_table(storage, tmp_path, at):
+    """What is over is found by its end, and again by its key, of however many columns: writers wait for a batch."""
+    assert walked(tmp_path / "authority.db", storage._on._statements.cleanup[at].sql) == []
+
+
+def test_a_walk_would_be_seen(storage, tmp_path):
+    """The control: rows of a table whose key has two columns, looked for one by one."""
+    old = "SELECT what, id FROM revocations WHERE keep_until <= ? LIMIT ?"
+    by_row = f"SELECT 1 FROM ({old}) AS old WHERE old.what = revocations.what AND old.id = revocations.id"
+
+    assert walked(tmp_path / "authority.db", f"DELETE FROM revocations WHERE EXISTS ({by_row})") != []
 
 
 def test_cleanup_goes_in_batches(storage):
