@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from .awaiting import AwaitingLender
 from .borrowing import Borrowing
-from .engines import SIZE, Synchronous, bare, in_memory, options_for, resolved, tune
+from .engines import bare, in_memory, options_for, resolved, tune
 from .links import Link
 from .migrating import upgrade_async
 from .operations import Operations
 from .statements import statements_for
+from .urls import Pool, Synchronous, pool_of, understood
 
 
 class AsyncSqlStorage(Operations):
@@ -24,12 +25,12 @@ class AsyncSqlStorage(Operations):
     """
 
     def __init__(self, engine: AsyncEngine, *, table_prefix: str = "", schema: str | None = None) -> None:
-        self._start(engine, table_prefix, schema, keep=None)
+        self._start(engine, table_prefix, schema, pool=None)
 
-    def _start(self, engine: AsyncEngine, prefix: str, schema: str | None, *, keep: int | None) -> None:
+    def _start(self, engine: AsyncEngine, prefix: str, schema: str | None, *, pool: Pool | None) -> None:
         self._engine = engine
-        self._owned = keep is not None
-        self._lender = AwaitingLender(engine, keep)
+        self._owned = pool is not None
+        self._lender = AwaitingLender(engine, pool)
         first = self._owned and in_memory(engine.url)
         lender = _FirstMigrating(self._lender, engine, prefix, schema) if first else self._lender
         super().__init__(statements_for(prefix, schema, engine.dialect), Borrowing(lender))
@@ -48,15 +49,19 @@ class AsyncSqlStorage(Operations):
 
         A plain URL gets aiosqlite or psycopg; `postgresql+asyncpg://` is accepted. *durability* is SQLite's: `NORMAL`
         survives the death of the process, `FULL` the loss of power too; `?durability=full` in the URL says so as well.
-        An in-memory database (`sqlite://`) gets its tables with the first use, for there is no other moment.
+        Of PostgreSQL, *pool_size* connections (5) stay open and 10 more are opened when they are needed, unless the URL
+        says otherwise. An in-memory database (`sqlite://`) gets its tables with the first use, for there is no other
+        moment.
 
-        Raises `ImportError` with the line that installs a missing driver.
+        Raises `ImportError` with the line that installs a missing driver, and `ValueError` for a URL that cannot be
+        used; it repeats no secret of it.
         """
         found = resolved(url, asynchronous=True)
-        engine = create_async_engine(bare(found), **options_for(found))
+        with understood(found):
+            engine = create_async_engine(bare(found), **options_for(found))
         tune(engine.sync_engine, found, durability)
         storage = cls.__new__(cls)
-        storage._start(engine, table_prefix, schema, keep=pool_size or SIZE)
+        storage._start(engine, table_prefix, schema, pool=pool_of(found, pool_size))
         return storage
 
     def __repr__(self) -> str:

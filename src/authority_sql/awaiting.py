@@ -19,27 +19,29 @@ from sqlalchemy.util import greenlet_spawn
 from authority_core.kernel.changes import StorageUnavailable
 
 from .awaiting_links import DRIVERS, AiosqliteLink, AsyncpgLink, AwaitingLink, PsycopgLink
-from .engines import EXTRA, LIFETIME, PATIENCE, WRITER_PATIENCE, in_memory
+from .engines import LIFETIME, WRITER_PATIENCE, in_memory
 from .errors import crowded
 from .links import Link
+from .urls import Pool
 
 
 class AwaitingLender:
-    """Keeps *size* connections at hand, the warmest on top, and opens `EXTRA` more when all are at work.
+    """Keeps connections at hand, the warmest on top, as many as *pool* says.
 
-    An engine that is not ours gets its connections back after each piece of work: *size* is `None`. Writers of this
+    An engine that is not ours gets its connections back after each piece of work: *pool* is `None`. Writers of this
     process queue on SQLite; where there is one connection (an in-memory database), reads queue too, and it is never
     closed: the database would go with it.
     """
 
-    def __init__(self, engine: AsyncEngine, size: int | None) -> None:
+    def __init__(self, engine: AsyncEngine, pool: Pool | None) -> None:
         self._engine = engine
         self._link = DRIVERS[engine.dialect.driver]
         self._one_writer = engine.dialect.name == "sqlite"
         self._shared = in_memory(engine.url)
         self._turn = asyncio.Semaphore(1)
-        self._size = size or 0
-        self._permits = None if size is None else asyncio.Semaphore(size + EXTRA)
+        self._size = 0 if pool is None else pool.kept
+        self._patience = 0.0 if pool is None else pool.patience
+        self._permits = None if pool is None else asyncio.Semaphore(pool.most)
         self._idle: list[AwaitingLink] = []
         self._ending: set[asyncio.Future[None]] = set()
 
@@ -48,7 +50,7 @@ class AwaitingLender:
         if self._queued(writing) and not await _entered(self._turn, WRITER_PATIENCE):
             raise crowded()
         try:
-            if self._permits is not None and not await _entered(self._permits, PATIENCE):
+            if self._permits is not None and not await _entered(self._permits, self._patience):
                 raise StorageUnavailable("Every connection to the database is at work.")
         except BaseException:
             self._leave_turn(writing)
@@ -59,20 +61,37 @@ class AwaitingLender:
                 if self._shared or monotonic() - link.opened < LIFETIME:
                     return link
                 await self._drop(link.proxy)
-            proxy = await self._opened()
         except BaseException:
             self._leave(writing)
+            raise
+        try:
+            proxy = await self._opened()
+        except BaseException:
+            self._leave_turn(writing)
             raise
         return self._link(proxy, proxy.driver_connection)
 
     async def _opened(self) -> PoolProxiedConnection:
-        """Open a connection; one that comes when its caller was cancelled meanwhile is closed again."""
+        """Open a connection; one that comes when its caller was cancelled meanwhile is closed again.
+
+        The permit of one that is not had is left: of the latter, when it is closed.
+        """
         opening = asyncio.ensure_future(greenlet_spawn(self._engine.sync_engine.raw_connection))
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            self._begin(_closed(opening))
+            self._begin(self._unwanted(opening))
             raise
+        except BaseException:
+            self._leave_permit()
+            raise
+
+    async def _unwanted(self, opening: asyncio.Future[PoolProxiedConnection]) -> None:
+        try:
+            with contextlib.suppress(Exception):
+                await greenlet_spawn((await opening).close)
+        finally:
+            self._leave_permit()
 
     async def release(self, link: Link, writing: bool) -> None:
         """Keep the connection for the next, unless there are enough."""
@@ -108,8 +127,8 @@ class AwaitingLender:
             if sound:
                 await self.release(mine, writing)
             else:
-                self._leave(writing)
-                await self._drop(mine.proxy)
+                self._leave_turn(writing)
+                await self.to_the_end(self._dropped(mine.proxy))
 
     async def to_the_end(self, work: Coroutine[Any, Any, None]) -> None:
         """Do *work*, to the end also when this task is cancelled once more meanwhile."""
@@ -123,6 +142,12 @@ class AwaitingLender:
 
     async def _drop(self, proxy: PoolProxiedConnection) -> None:
         await self.to_the_end(greenlet_spawn(_invalidate, proxy))
+
+    async def _dropped(self, proxy: PoolProxiedConnection) -> None:
+        try:
+            await greenlet_spawn(_invalidate, proxy)
+        finally:
+            self._leave_permit()
 
     async def _kept(self, link: AwaitingLink, writing: bool) -> None:
         await self._undone(link)
@@ -139,9 +164,12 @@ class AwaitingLender:
         return self._shared or (writing and self._one_writer)
 
     def _leave(self, writing: bool) -> None:
+        self._leave_permit()
+        self._leave_turn(writing)
+
+    def _leave_permit(self) -> None:
         if self._permits is not None:
             self._permits.release()
-        self._leave_turn(writing)
 
     def _leave_turn(self, writing: bool) -> None:
         if self._queued(writing):
@@ -169,11 +197,6 @@ async def _entered(gate: asyncio.Semaphore, patience: float) -> bool:
             return await gate.acquire()
     except TimeoutError:
         return False
-
-
-async def _closed(opening: asyncio.Future[PoolProxiedConnection]) -> None:
-    with contextlib.suppress(Exception):
-        await greenlet_spawn((await opening).close)
 
 
 def _invalidate(proxy: PoolProxiedConnection) -> None:

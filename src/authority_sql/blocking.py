@@ -18,11 +18,12 @@ from sqlalchemy.pool import PoolProxiedConnection
 from authority_core.kernel.changes import StorageUnavailable
 
 from .columns import Row
-from .engines import EXTRA, LIFETIME, PATIENCE
+from .engines import LIFETIME
 from .links import Link
 from .prepared import Values
 from .processes import OfProcess
 from .sockets import has_news
+from .urls import Pool
 
 
 @define(eq=False)
@@ -139,19 +140,20 @@ class _Connections:
 
 
 class KeepingLender:
-    """Keeps connections at hand, the warmest on top: *size* when nobody works, `EXTRA` more when all do."""
+    """Keeps connections at hand, the warmest on top, as many as *pool* says."""
 
-    def __init__(self, engine: Engine, size: int) -> None:
+    def __init__(self, engine: Engine, pool: Pool) -> None:
         self._engine = engine
-        self._size = size
-        self._process = OfProcess(lambda: _Connections.up_to(self._size + EXTRA))
+        self._size = pool.kept
+        self._patience = pool.patience
+        self._process = OfProcess(lambda: _Connections.up_to(pool.most))
 
     async def acquire(self, writing: bool) -> Link:
         """Lend the connection used last, or a new one."""
         mine = self._process.mine()
         permitted = False
         try:  # before the permit: the handler of a signal may raise as soon as it is there
-            mine.permits.get(timeout=PATIENCE)
+            mine.permits.get(timeout=self._patience)
             permitted = True
             return _at_hand(mine) or _opened(self._engine)
         except BaseException as error:

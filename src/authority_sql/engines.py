@@ -1,8 +1,8 @@
 """From a URL to an engine: which driver, which pool, which settings of the database.
 
 A plain `sqlite:///path` or `postgresql://…` gets the driver of the colour asked for; a driver that is named is kept.
-TLS is asked for as libpq spells it (`?sslmode=verify-full&sslrootcert=…`), whatever the driver; `?pgbouncer=true` keeps
-prepared statements away from a pooler that hands out server connections by transaction.
+TLS is asked for as libpq spells it (`?sslmode=verify-full&sslrootcert=…`), whatever the driver; the options that are
+ours are read in `urls`.
 """
 
 from __future__ import annotations
@@ -11,21 +11,19 @@ import contextlib
 import importlib
 import importlib.util
 import sqlite3
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.engine import Dialect
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 
-Synchronous = Literal["NORMAL", "FULL"]
+from .urls import OURS, Synchronous, UrlFault, check, durability_of, parsed, pooled, understood
+
 BUSY_TIMEOUT = 10.0
 """Seconds that SQLite waits for a writer of another process."""
-SIZE, EXTRA = 5, 10
-"""Connections that storage keeps at hand, and how many more it opens when all of them are at work."""
 LIFETIME = 1800.0
 """Seconds after which a connection is opened anew: what lies between may forget it."""
-PATIENCE = 30.0
-"""Seconds to wait for one that is free."""
 WRITER_PATIENCE = 30.0
 """Seconds that a writer on SQLite waits for its turn among those of its own process."""
 
@@ -44,8 +42,6 @@ _MODULES = {
     "asyncpg": ("asyncpg", ""),
     "psycopg2": ("psycopg2", ""),
 }
-_POOLED = "pgbouncer"
-_DURABILITY = "durability"
 _TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslnegotiation")
 """What libpq calls the options of TLS; asyncpg reads them in a DSN only."""
 
@@ -53,31 +49,33 @@ _TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", 
 def resolved(url: str | URL, *, asynchronous: bool) -> URL:
     """Return *url* with the driver of the colour.
 
-    Raises `ImportError` where the driver is not installed, `ValueError` where it has the other colour or the database
-    is neither SQLite nor PostgreSQL.
+    Raises `ImportError` where the driver is not installed, and `UrlFault`, a `ValueError`, where it has the other
+    colour, the database is neither SQLite nor PostgreSQL, or an option cannot be kept.
     """
-    parsed = make_url(url)
-    name, _, driver = parsed.drivername.partition("+")
+    given = parsed(url)
+    name, _, driver = given.drivername.partition("+")
     name = "postgresql" if name == "postgres" else name
     if name not in _SYNC:
-        raise ValueError(f"authority_sql speaks sqlite and postgresql, not {name!r}")
+        raise UrlFault(f"authority_sql speaks sqlite and postgresql, not {name!r}: begin the URL with one of them.")
     if not driver:
         driver = (_ASYNC if asynchronous else _SYNC)[name]
     if asynchronous:
         driver = "psycopg_async" if driver == "psycopg" else driver
     elif driver in _COUNTERPART:
-        raise ValueError(f"{driver} is an asynchronous driver: use AsyncSqlStorage, or leave the driver out")
+        raise UrlFault(f"{driver} is an asynchronous driver: leave it out of the URL, or use AsyncSqlStorage.")
     if asynchronous and driver not in _COUNTERPART:
-        raise ValueError(f"{driver} is a synchronous driver: use SqlStorage, or leave the driver out")
+        raise UrlFault(f"{driver} is a synchronous driver: leave it out of the URL, or use SqlStorage.")
     require(driver)
-    return parsed.set(drivername=f"{name}+{driver}")
+    found = given.set(drivername=f"{name}+{driver}")
+    check(found)
+    return found
 
 
 def synchronous(url: str | URL) -> URL:
     """Return *url* with a synchronous driver, for migrations."""
-    parsed = make_url(url)
-    name, _, driver = parsed.drivername.partition("+")
-    return resolved(parsed.set(drivername=name if driver in _COUNTERPART else parsed.drivername), asynchronous=False)
+    given = parsed(url)
+    name, _, driver = given.drivername.partition("+")
+    return resolved(given.set(drivername=name if driver in _COUNTERPART else given.drivername), asynchronous=False)
 
 
 def require(driver: str) -> None:
@@ -114,7 +112,7 @@ def options_for(url: URL) -> dict[str, Any]:
 def _connect_args(url: URL) -> dict[str, Any]:
     """Return what the driver of PostgreSQL gets besides `bare(url)`."""
     found: dict[str, Any] = {}
-    if _pooled(url):
+    if pooled(url):
         found["prepare_threshold"] = None  # psycopg: statements are never prepared on the server
     tls = {name: value for name, value in url.query.items() if name in _TLS}
     if tls and url.get_driver_name() == "asyncpg":
@@ -124,43 +122,28 @@ def _connect_args(url: URL) -> dict[str, Any]:
 
 def bare(url: URL) -> URL:
     """Return *url* without what `options_for` says in the driver's own words."""
-    if url.get_backend_name() == "sqlite":
-        return url.difference_update_query([_DURABILITY])
-    return url.difference_update_query([_POOLED, *(_TLS if url.get_driver_name() == "asyncpg" else ())])
-
-
-def _durability(url: URL, otherwise: Synchronous) -> Synchronous:
-    """Return what `durability=normal` or `durability=full` in SQLite's *url* says, *otherwise* what is given."""
-    said = url.query.get(_DURABILITY)
-    if said is None:
-        return otherwise
-    if said not in ("normal", "full"):
-        raise ValueError(f"{_DURABILITY} in the database's URL is normal or full")
-    return "FULL" if said == "full" else "NORMAL"
-
-
-def _pooled(url: URL) -> bool:
-    """Tell whether `pgbouncer=true` is in *url*. Raises `ValueError` where the driver cannot do without preparing."""
-    said = url.query.get(_POOLED, "false")
-    if said not in ("true", "false"):
-        raise ValueError(f"{_POOLED} in the database's URL is true or false")
-    if said == "true" and url.get_driver_name() not in ("psycopg", "psycopg_async"):
-        raise ValueError(f"{url.get_driver_name()} always prepares statements: behind pgbouncer use psycopg")
-    return said == "true"
+    return url.difference_update_query([*OURS, *(_TLS if url.get_driver_name() == "asyncpg" else ())])
 
 
 def blocking_engine(url: URL, *, durability: Synchronous = "NORMAL") -> Engine:
     """Return a synchronous engine for *url*, which has its driver."""
-    engine = create_engine(bare(url), **options_for(url))
+    with understood(url):
+        engine = create_engine(bare(url), **options_for(url))
     tune(engine, url, durability)
     return engine
 
 
 def tune(engine: Engine, url: URL, durability: Synchronous) -> None:
     """Set the database's switches on every new connection of *engine*, which was made for *url*."""
+
+    def connecting(dialect: Dialect, _: ConnectionPoolEntry, positional: list[Any], named: dict[str, Any]) -> Any:
+        with understood(url):
+            return dialect.connect(*positional, **named)
+
+    event.listen(engine, "do_connect", connecting)
     if engine.dialect.name == "sqlite":
-        _tune_sqlite(engine, _durability(url, durability))
-    elif not _pooled(url):  # a pooler would hand the connection, switches and all, to somebody else
+        _tune_sqlite(engine, durability_of(url, durability))
+    elif not pooled(url):  # a pooler would hand the connection, switches and all, to somebody else
 
         def connected(connection: Any, _: ConnectionPoolEntry) -> None:
             cursor = connection.cursor()

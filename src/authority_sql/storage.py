@@ -13,12 +13,13 @@ from authority_core.kernel.sync import run
 
 from .blocking import KeepingLender, PoolLender
 from .borrowing import Borrowing
-from .engines import SIZE, Synchronous, blocking_engine, in_memory, resolved
+from .engines import blocking_engine, in_memory, resolved
 from .keeping import KeepingConnector
 from .links import Connector
 from .migrating import upgrade
 from .operations import Operations
 from .statements import statements_for
+from .urls import Pool, Synchronous, pool_of
 
 
 class SqlStorage(BlockingStorage[Operations]):
@@ -31,17 +32,17 @@ class SqlStorage(BlockingStorage[Operations]):
     tells_holders = True
 
     def __init__(self, engine: Engine, *, table_prefix: str = "", schema: str | None = None) -> None:
-        self._start(engine, table_prefix, schema, keep=None)
+        self._start(engine, table_prefix, schema, pool=None)
 
-    def _start(self, engine: Engine, prefix: str, schema: str | None, *, keep: int | None) -> None:
+    def _start(self, engine: Engine, prefix: str, schema: str | None, *, pool: Pool | None) -> None:
         self._engine = engine
-        self._owned = keep is not None
+        self._owned = pool is not None
         self._keeps: KeepingConnector | KeepingLender | None = None
         connector: Connector
         if engine.dialect.name == "sqlite":
             connector = self._keeps = KeepingConnector(engine, keep=self._owned, shared=in_memory(engine.url))
-        elif keep is not None:
-            self._keeps = KeepingLender(engine, keep)
+        elif pool is not None:
+            self._keeps = KeepingLender(engine, pool)
             connector = Borrowing(self._keeps)
         else:
             connector = Borrowing(PoolLender(engine))
@@ -60,15 +61,17 @@ class SqlStorage(BlockingStorage[Operations]):
         """Return storage at *url*, such as `sqlite:///authority.db` or `postgresql://user@host/name`.
 
         *durability* is SQLite's: `NORMAL` survives the death of the process, `FULL` the loss of power too;
-        `?durability=full` in the URL says so as well. An in-memory database (`sqlite://`) gets its tables at once, for
-        there is no other moment.
+        `?durability=full` in the URL says so as well. Of PostgreSQL, *pool_size* connections (5) stay open and 10 more
+        are opened when they are needed, unless the URL says otherwise. An in-memory database (`sqlite://`) gets its
+        tables at once, for there is no other moment.
 
-        Raises `ImportError` with the line that installs a missing driver.
+        Raises `ImportError` with the line that installs a missing driver, and `ValueError` for a URL that cannot be
+        used; it repeats no secret of it.
         """
         found = resolved(url, asynchronous=False)
         storage = cls.__new__(cls)
         engine = blocking_engine(found, durability=durability)
-        storage._start(engine, table_prefix, schema, keep=pool_size or SIZE)
+        storage._start(engine, table_prefix, schema, pool=pool_of(found, pool_size))
         if in_memory(found):
             upgrade(engine, table_prefix, schema)
         return storage

@@ -6,15 +6,19 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from authority_core.kernel.changes import Conflict, Put, Revoke, Spend, StorageUnavailable
+from authority_core.kernel.sync import coat
 from authority_core.testing.contract.samples import KEEP, LATER, NOW, a_grant, a_refresh_token, key_of
-from authority_sql import AsyncSqlStorage, SqlStorage, blocking, engines, migrate
+from authority_sql import AsyncSqlStorage, SqlStorage, blocking, migrate
+from support.cancelling import STEPS, WAYS
 from support.postgres import private
 
 Ask = Callable[..., Any]
@@ -119,22 +123,98 @@ def test_statements_are_planned_once():
     storage.close()
 
 
-def test_so_many_connections_and_no_more(monkeypatch: pytest.MonkeyPatch):
-    """At most `pool_size` and ten more are open; whoever finds none in time hears that storage is unavailable."""
-    monkeypatch.setattr(blocking, "PATIENCE", 0.0)
-    storage = SqlStorage.from_url(database(), pool_size=2)
-    lender = storage._keeps
-    links = [asyncio.run(lender.acquire(False)) for _ in range(2 + engines.EXTRA)]
-    with pytest.raises(StorageUnavailable):
-        storage.client("nobody")
-    for link in links:
-        asyncio.run(lender.release(link, False))
+@pytest.mark.parametrize(
+    ("query", "kept", "most"),
+    [("", 2, 12), ("&max_pool_size=3", 2, 3), ("&pool_size=1&max_pool_size=4", 1, 4)],
+)
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+asyncpg"])
+@pytest.mark.parametrize("awaited", [False, True])
+def test_so_many_connections_and_no_more(query: str, kept: int, most: int, scheme: str, awaited: bool):
+    """Whoever finds none within the timeout hears that storage is unavailable; afterwards no more stay than is kept."""
+    if scheme == "postgresql+asyncpg" and not awaited:
+        pytest.skip("asyncpg is asynchronous")
+    url = database().replace("postgresql", scheme) + "?checkout_timeout=0.01" + query
 
-    assert storage.client("nobody") is None
-    assert falls_to(2)
-    assert on_server(COUNT) == 2
-    storage.close()
-    assert falls_to(0)
+    async def play() -> None:
+        storage = AsyncSqlStorage.from_url(url, pool_size=2) if awaited else SqlStorage.from_url(url, pool_size=2)
+        lender = storage._lender if isinstance(storage, AsyncSqlStorage) else storage._keeps
+        ask = coat(storage)
+        links = [await lender.acquire(False) for _ in range(most)]
+        assert on_server(COUNT) == most
+        with pytest.raises(StorageUnavailable, match="Every connection to the database is at work"):
+            await ask.client("nobody")
+        assert on_server(COUNT) == most
+        for link in links:
+            await lender.release(link, False)
+
+        assert await ask.client("nobody") is None
+        assert falls_to(kept)
+        assert on_server(COUNT) == kept
+        await storage.aclose() if isinstance(storage, AsyncSqlStorage) else storage.close()
+        assert falls_to(0)
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_so_long_and_no_longer(awaited: bool):
+    """A connection is waited for as long as the URL says: one that comes in time is had, and the wait ends with it."""
+    patience = 0.4
+
+    async def play() -> None:
+        url = f"{database()}?max_pool_size=1&checkout_timeout={patience}"
+        storage = AsyncSqlStorage.from_url(url) if awaited else SqlStorage.from_url(url)
+        lender = storage._lender if isinstance(storage, AsyncSqlStorage) else storage._keeps
+
+        def ask() -> object:
+            return storage.client("nobody")
+
+        async def asked() -> object:
+            return await ask() if awaited else await asyncio.to_thread(ask)
+
+        held = await lender.acquire(False)
+        began = time.monotonic()
+        with pytest.raises(StorageUnavailable):
+            await asked()
+        waited = time.monotonic() - began
+        assert patience <= waited < 30  # the default; nothing closer is certain on a busy machine
+
+        waiting = asyncio.ensure_future(asked())
+        await asyncio.sleep(0)
+        await lender.release(held, False)
+        assert await waiting is None
+        await storage.aclose() if isinstance(storage, AsyncSqlStorage) else storage.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+asyncpg"])
+@pytest.mark.parametrize("cancelled", WAYS)
+def test_cancelled_requests_open_no_more_than_there_may_be(scheme: str, cancelled):
+    """A connection whose opener went away, or whose work was cut off, counts until it is closed."""
+    most, seen = 2, []
+
+    async def play() -> None:
+        url = database().replace("postgresql", scheme) + f"?max_pool_size={most}"
+        storage = AsyncSqlStorage.from_url(url)
+        engine, open_now = storage._engine.sync_engine, set()
+
+        def opened(connection, record) -> None:
+            open_now.add(id(connection))
+            seen.append(len(open_now))
+
+        event.listen(engine, "connect", opened)
+        event.listen(engine, "close", lambda connection, record: open_now.discard(id(connection)))
+        event.listen(engine, "close_detached", lambda connection: open_now.discard(id(connection)))
+        for steps in STEPS:
+            await asyncio.gather(*(cancelled(storage.client("nobody"), steps) for _ in range(5 * most)))
+        assert await storage.client("nobody") is None
+        await storage.aclose()
+
+    asyncio.run(play())
+
+    assert max(seen) <= most
+    assert len(seen) > most  # connections were given up on the way
 
 
 def test_an_old_connection_is_opened_anew(monkeypatch: pytest.MonkeyPatch):
