@@ -78,6 +78,8 @@ class Flow:
     commits: int = 1
     between: dict[str, int] = field(factory=dict)
     """What is stored between its commits, when there are two."""
+    gives_back: bool = False
+    """Whether a process that lives on takes back what it wrote first, when it fails afterwards."""
 
     @property
     def name(self) -> str:
@@ -304,9 +306,13 @@ FLOWS = (
     Flow(userinfo, "claims", "claims", commits=0),
     Flow(authorization_of_a_stranger, "/signin", "/signin"),
     Flow(authorization_with_remembered_consent, "code", "code"),
-    Flow(sign_in, "/authorize", "/authorize", commits=2, between={"counted": 1}),
+    # An attempt is counted before the password is looked at; a right one fails at nothing but our storage.
+    Flow(sign_in, "/authorize", "/authorize", commits=2, between={"counted": 1}, gives_back=True),
     Flow(wrong_password, "page 401", "page 401", commits=2, between={"counted": 1}),
-    Flow(sign_in_of_a_newcomer, "/password/change", "/password/change", commits=2, between={"counted": 1}),
+    Flow(
+        sign_in_of_a_newcomer, "/password/change", "/password/change", commits=2, between={"counted": 1},
+        gives_back=True,
+    ),
     Flow(chosen_password, "/authorize", "page 400"),
     Flow(approval, "code", "page 400"),
     Flow(denial, "access_denied", "page 400"),

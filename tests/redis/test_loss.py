@@ -281,3 +281,17 @@ def test_redis_lost_at_any_call_of_a_new_password(redis: RedisServer):
     assert answer.status == 303
     assert browser.get("/profile").status == 200
     world.split.close()
+
+
+def test_the_right_password_locks_nobody_out(world: World, redis: RedisServer):
+    """Whoever signs in again and again while Redis is away has failed at nothing, and comes in when it is back."""
+    browser = Browser(world.transport, world.server.settings.issuer)
+    page = browser.get("/signin")
+    redis.kill()
+    try:
+        refused = [browser.sign_in("alice", page=page).status for _ in range(10)]
+    finally:
+        redis.start()
+
+    assert refused == [503] * 10
+    assert browser.sign_in("alice").status == 303

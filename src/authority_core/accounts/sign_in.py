@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from urllib.parse import urlencode
 
 from attrs import evolve, field, frozen
 
 from ..kernel.browser import Browsers
-from ..kernel.changes import Change, Decision, Replace
+from ..kernel.changes import Change, Decision, Replace, StorageUnavailable
 from ..kernel.encoding import Digest
 from ..kernel.events import PasswordChangeAsked, SignInFailed
 from ..kernel.foreign_hashes import whole
@@ -87,7 +88,12 @@ class SignInEndpoint:
         renew = self.passwords.outdated(known) and whole(known, password) and not user.password_must_change
         rehashed = await self.passwords.hash(password) if renew else None
         proved = Proved(user, self.attempts.key(identifier, user), rehashed, self.browsers.key(browser), remember)
-        return await self._admit(request, proved, waiting) or await again(WRONG, 401)
+        try:
+            admitted = await self._admit(request, proved, waiting)
+        except StorageUnavailable:
+            await self._give_back(proved)
+            raise
+        return admitted or await again(WRONG, 401)
 
     async def _admit(self, request: HttpRequest, proved: Proved, waiting: Waiting | None) -> HttpResponse | None:
         """Open the session, or ask for a new password first; `None` when the account was changed meanwhile."""
@@ -106,6 +112,12 @@ class SignInEndpoint:
             return Decision(onward, (*new.changes, Replace(signed_in), forgiven), new.events)
 
         return await self.sessions.shell.act(origin_of(request), attempt, CROWD)
+
+    async def _give_back(self, proved: Proved) -> None:
+        """Forget the attempts of somebody who typed the right password, where storage still can: the fault is ours."""
+        shell = self.sessions.shell
+        with suppress(StorageUnavailable):
+            await shell.write(self.attempts.forgiven(proved.counter, shell.moment().now))
 
     def _ask_for_new_password(
         self, user: User, proved: Proved, waiting: Waiting | None, forgiven: Change, moment: Moment
