@@ -117,7 +117,7 @@ def postgres(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Servers killed, PostgreSQL crashed, disks filled; needs Debian's `postgresql`."""
+    """Servers killed, PostgreSQL and Redis stopped, disks filled; needs Debian's `postgresql` and `redis-server`."""
     prepare(session, "test")
     pytest(session, folder(session, "tests/real_faults"))
 

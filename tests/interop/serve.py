@@ -1,6 +1,6 @@
 """A server in a process of its own, on a listening socket that its parent made: `serve.py '{"adapter": …}'`.
 
-What it serves and from which database is all in the JSON object on its command line; see `processes.py`.
+What it serves, from which database and which Redis, is all in the JSON object on its command line; see `processes.py`.
 """
 
 from __future__ import annotations
@@ -73,12 +73,23 @@ def _flask_app(authority: Authority) -> Any:
     return app
 
 
+def _storage(database: str, redis: str | None, *, awaited: bool) -> Any:
+    from authority_sql import AsyncSqlStorage, SqlStorage
+
+    durable: Any = (AsyncSqlStorage if awaited else SqlStorage).from_url(database)
+    if redis is None:
+        return durable
+    from authority_redis import AsyncRedisStorage, AsyncSplitStorage, RedisStorage, SplitStorage
+
+    if awaited:
+        return AsyncSplitStorage(durable, AsyncRedisStorage.from_url(redis, timeout=1.0))
+    return SplitStorage(durable, RedisStorage.from_url(redis, timeout=1.0))
+
+
 def main() -> None:
     """Serve until told to stop."""
     told = json.loads(sys.argv[1])
-    from authority_sql import AsyncSqlStorage, SqlStorage
-
-    storage: Any = (AsyncSqlStorage if told["adapter"] == "starlette" else SqlStorage).from_url(told["database"])
+    storage = _storage(told["database"], told.get("redis"), awaited=told["adapter"] == "starlette")
     settings = Settings(issuer=told["issuer"], secret_key=SECRET_KEY, scopes=SCOPES, **{**ARGON2, **told["settings"]})
     authority = Authority(settings, storage)
     if told["adapter"] == "flask":

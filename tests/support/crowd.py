@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 
 from attrs import field, frozen
 
-from authority_core import Authority, Settings
+from authority_core import Authority, HttpResponse, Settings
 from authority_core.kernel.changes import Put
 from authority_core.kernel.encoding import digest
 from authority_core.kernel.records import AuthorizationCode, Grant
@@ -28,6 +28,7 @@ from authority_core.kernel.sync import run
 from authority_sql import SqlStorage, migrate
 from interop.house import ARGON2, CALLBACK, CHALLENGE, SCOPES, SECRET, SECRET_KEY, VERIFIER, inhabitants
 from interop.processes import PROGRAM, TESTS, listener
+from support.transports import Pairs
 
 PATIENCE = 60
 LONGEST = 20
@@ -125,6 +126,26 @@ class Client:
         raise RuntimeError(f"nobody answers: {self.seen}")
 
 
+class HttpTransport:
+    """A way for a browser to the server at *port*: a connection for each request."""
+
+    name = "http"
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def send(self, method: str, target: str, headers: Pairs = (), body: bytes = b"") -> HttpResponse:
+        """Return the answer. Raises `OSError` or `http.client.HTTPException` where none comes."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=LONGEST)
+        try:
+            connection.request(method, target, body or None, dict(headers))
+            answer = connection.getresponse()
+            fields = tuple((name.lower(), value) for name, value in answer.getheaders())
+            return HttpResponse(answer.status, fields, answer.read())
+        finally:
+            connection.close()
+
+
 def redemption(code: str) -> dict[str, str]:
     """Return the form that redeems *code*."""
     return {
@@ -153,11 +174,12 @@ class Workers:
         self._adapter, self._settings, self._many = adapter, settings, many
         self._log = folder / "servers.log"
         self._url = ""
+        self._redis: str | None = None
         self.processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, url: str) -> None:
-        """Start every process on the database at *url*, and wait until each answers."""
-        self._url = url
+    def start(self, url: str, redis: str | None = None) -> None:
+        """Start every process on the database at *url*, what is short-lived in *redis*; wait until each answers."""
+        self._url, self._redis = url, redis
         self.processes = [self._spawn(at) for at in range(self._many)]
         for port in self.ports:
             client = Client(port)
@@ -166,11 +188,11 @@ class Workers:
 
     def _spawn(self, at: int) -> subprocess.Popen[bytes]:
         fd = self._sockets[at % len(self._sockets)].fileno()
-        told = {"adapter": self._adapter, "database": self._url, "issuer": self.issuer, "settings": self._settings}
+        told = {"adapter": self._adapter, "database": self._url, "redis": self._redis, "issuer": self.issuer}
         paths = [str(TESTS), str(TESTS.parent / "src"), os.environ.get("PYTHONPATH", "")]
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, str(PROGRAM), json.dumps({**told, "fd": fd})],
+                [sys.executable, str(PROGRAM), json.dumps({**told, "settings": self._settings, "fd": fd})],
                 pass_fds=[fd],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
                 stdin=subprocess.DEVNULL,
