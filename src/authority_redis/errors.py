@@ -20,6 +20,8 @@ def translated(error: Exception) -> StorageUnavailable:
         return StorageUnavailable("This Redis is a replica and takes no writes.")
     if str(error).startswith("NOREPLICAS"):
         return StorageUnavailable("Redis hears of too few replicas and takes no writes.")
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return StorageUnavailable("The certificate of Redis is not trusted, or bears another name.")
     if isinstance(error, e.ConnectionError | OSError | EOFError):
         return StorageUnavailable(f"Redis cannot be reached or broke off ({kind}).")
     return StorageUnavailable(f"Redis failed ({kind}).")

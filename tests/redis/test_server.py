@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import ipaddress
 import logging
 import time
 from contextlib import contextmanager
@@ -13,10 +12,6 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -453,61 +448,6 @@ def test_a_socket(server: RedisServer):
     assert RedisStorage.from_url(server.url).grant("grant") is None
     storage.close()
     other.close()
-
-
-def certificates(folder: Path) -> dict[str, Path]:
-    """Write a certificate for 127.0.0.1 that signs itself, and one for another name."""
-    files = {}
-    for name, host in (("right", "127.0.0.1"), ("wrong", "127.0.0.2")):
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        now = dt.datetime.now(dt.timezone.utc)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        files[name] = folder / f"{name}.pem"
-        files[name].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        files[f"{name} key"] = folder / f"{name}.key"
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        files[f"{name} key"].write_bytes(pem)
-    return files
-
-
-@pytest.mark.parametrize(("name", "trusted"), [("right", "right"), ("right", None), ("wrong", "wrong")])
-def test_tls_is_verified(tmp_path: Path, name: str, trusted: str | None):
-    """`rediss://` wants a certificate that is trusted and bears the server's name; both colours."""
-    files = certificates(tmp_path)
-    tls = ("--tls-cert-file", files[name], "--tls-key-file", files[f"{name} key"], "--tls-auth-clients", "no")
-    with running(*map(str, tls), tls_port=True) as own:
-        url = own.url.replace("redis:", "rediss:") + (f"?ssl_ca_certs={files[trusted]}" if trusted else "")
-        storage, other = RedisStorage.from_url(url), AsyncRedisStorage.from_url(url)
-
-        async def ask() -> object:
-            try:
-                return await other.client("client")
-            finally:
-                await other.aclose()
-
-        if name == trusted == "right":
-            assert storage.client("client") is None
-            assert asyncio.run(ask()) is None
-        else:
-            with pytest.raises(StorageUnavailable):
-                storage.client("client")
-            with pytest.raises(StorageUnavailable):
-                asyncio.run(ask())
-        storage.close()
 
 
 def test_sentinel_names_the_primary():

@@ -36,7 +36,8 @@ class RedisServer:
         self._command = [binary, *ports, *place, "--save", "", "--appendonly", "no", *options]
         if sentinel is not None:
             path = Path(self.folder.name, "sentinel.conf")
-            lines = f"port {self.port}", "bind 127.0.0.1", f"dir {self.folder.name}", f"unixsocket {self.socket}"
+            listens = f"port 0\ntls-port {self.port}" if tls_port else f"port {self.port}"
+            lines = listens, "bind 127.0.0.1", f"dir {self.folder.name}", f"unixsocket {self.socket}"
             path.write_text("\n".join((*lines, sentinel, "")))
             self._command = [binary, str(path), "--sentinel"]
         self._process: subprocess.Popen[bytes] | None = None
