@@ -15,6 +15,7 @@ from authority_core.kernel.encoding import Digest
 CLIENTS = "clients"
 USERS = "users"
 CONSENTS = "consents"
+CONSENTS_ENDS = "consents:ends"
 KEYS = "keys"
 AUDIT = "audits"
 AUDIT_ENDS = "audits:ends"
@@ -98,6 +99,11 @@ def unique(record: r.Mutable) -> list[str]:
 def order(*texts: str) -> bytes:
     """Return bytes that sort as the tuple *texts* does by code points, and of which none begins another's."""
     return b"\0\1".join(text.encode("utf-8", "surrogatepass").replace(b"\0", b"\0\xff") for text in texts) + b"\0\0"
+
+
+def ends(record: r.Mutable) -> str:
+    """Return the suffix of the list that tells when *record* ends; empty where the list of all tells it."""
+    return CONSENTS_ENDS if isinstance(record, r.Consent) else ""
 
 
 def listing(record: r.Mutable) -> tuple[str, bytes]:

@@ -95,8 +95,8 @@ def _replace(record: r.Mutable) -> tuple[list[str], list[Text]]:
     marks, born, ends = "", "", ""
     if isinstance(record, r.Session):
         marks, born = names.marks_of_session(record), stamp(record.created_at)
-    if isinstance(record, r.Session | r.SigningKey) and record.keep_until is not None:
+    if isinstance(record, r.Session | r.SigningKey | r.Consent) and record.keep_until is not None:
         ends = milliseconds(record.keep_until)
-    held: list[Text] = [" ".join(names.unique(record)), *names.listing(record), ends]
+    held: list[Text] = [" ".join(names.unique(record)), *names.listing(record), names.ends(record), ends]
     versions = [str(record.version), suffix, encoded(written), str(written.version)]
     return [suffix], ["replace", *versions, marks, born, *held]

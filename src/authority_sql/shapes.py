@@ -182,6 +182,7 @@ CONSENT = Shape(r.Consent, "authorizations", ("subject", "client_id"), {
     "expires_at": _TIME,
     "revoked_at": _TIME,
     "version": WHOLE,
+    "keep_until": _TIME,
 })  # fmt: skip
 
 SIGNING_KEY = Shape(r.SigningKey, "signing_keys", ("kid",), {

@@ -114,7 +114,7 @@ def test_a_server_that_forgot_the_scripts_is_told_again(server: RedisServer, sto
 
 
 def test_what_ends_is_forgotten_and_what_does_not_is_kept(server: RedisServer, storage: RedisStorage):
-    """Every key has an expiry, an hour past its `keep_until`; clients, users, consents and signing keys have none."""
+    """Every key has an expiry, an hour past its `keep_until`, but for clients, users, consents and keys in force."""
     now = dt.datetime.now(dt.timezone.utc)
     keep = now + timedelta(days=2)
     storage.commit([
@@ -157,6 +157,38 @@ def test_a_key_with_an_end_is_forgotten_too(server: RedisServer, storage: RedisS
     assert [key.kid for key in storage.signing_keys()] == ["new"]
 
 
+def test_consent_that_has_ended_is_forgotten_too(server: RedisServer, storage: RedisStorage):
+    """It has an expiry, which giving it again takes away; the list of all lives as long as those without."""
+    keep = dt.datetime.now(dt.timezone.utc) + timedelta(days=2)
+    over = evolve(s.a_consent(), keep_until=keep)
+    storage.commit([Replace(over)])
+    with server.client() as client:
+        ends = [client.pexpiretime(key) for key in client.scan_iter()]
+
+        assert len(ends) == 3  # the consent, the list of all, and the list of ends
+        assert all(abs(end - int(keep.timestamp() * 1000) - HOUR) <= 1 for end in ends)
+        storage.commit([Replace(evolve(over, keep_until=None, version=1))])
+        assert {client.ttl(key) for key in client.scan_iter()} == {-1}
+        assert client.zcard("authority:consents:ends") == 0
+
+    assert storage.consents("subject") == [evolve(over, keep_until=None, version=2)]
+
+
+def test_pages_of_consents_are_full_and_in_order(server: RedisServer, storage: RedisStorage):
+    """Whenever they end, and whatever was forgotten between them."""
+    now = dt.datetime.now(dt.timezone.utc)
+    ends = [now + timedelta(days=at * 7 % 50 + 1) if at % 3 else None for at in range(50)]
+    storage.commit([Replace(evolve(s.a_consent(f"{at:02}"), keep_until=end)) for at, end in enumerate(ends)])
+    with server.client() as client:
+        for at in range(10, 40):
+            client.delete(f"authority:consent:{at:02}:client")
+    left = [f"{at:02}" for at in (*range(10), *range(40, 50))]
+
+    assert [one.subject for one in storage.all_consents(None, 12)] == left[:12]
+    assert [one.subject for one in storage.all_consents(("08", "client"), 100)] == left[9:]
+    assert [one.subject for one in storage.all_consents()] == left
+
+
 def test_a_clock_that_is_wrong_forgets_nothing_too_early(storage: RedisStorage):
     """What seems to be over when it is written is kept for an hour: the clocks of two machines may differ."""
     long_ago = s.NOW - timedelta(days=3650)
@@ -181,22 +213,27 @@ def test_marks_are_kept_as_long_as_anybody_asked(server: RedisServer, storage: R
 
 
 def test_lists_are_swept_as_they_are_written(server: RedisServer, storage: RedisStorage):
-    """Sessions and lines of the audit trail that Redis forgot leave their lists with the next that is written."""
+    """Sessions, consents and lines of the audit trail that Redis forgot leave their lists with the next one written."""
     for at in range(20):
-        storage.commit([Replace(s.a_session(f"old {at}")), Put(s.an_audit_record(f"old {at}"))])
+        consent = evolve(s.a_consent(f"old {at}"), keep_until=s.KEEP)
+        storage.commit([Replace(s.a_session(f"old {at}")), Put(s.an_audit_record(f"old {at}")), Replace(consent)])
     with server.client() as client:
-        for key in [*client.scan_iter("authority:session:*"), *client.scan_iter("authority:audit:*")]:
-            client.delete(key)
-        for index in ("authority:sessions:subject", "authority:audits:ends"):  # as if their time had come
+        for family in ("session", "audit", "consent"):
+            client.delete(*client.scan_iter(f"authority:{family}:*"))
+        for index in ("sessions:subject", "audits:ends", "consents:ends"):  # as if their time had come
+            index = f"authority:{index}"
             client.zadd(index, dict.fromkeys(client.zrange(index, 0, -1), 1))
         assert storage.sessions("subject") == []
         assert storage.audit() == []
-        storage.commit([Replace(s.a_session("new")), Put(s.an_audit_record("new"))])
+        assert storage.all_consents() == []
+        storage.commit([Replace(s.a_session("new")), Put(s.an_audit_record("new")), Replace(s.a_consent("new"))])
 
         assert client.zcard("authority:sessions:subject") == 1
         assert client.zcard("authority:audits") == client.zcard("authority:audits:ends") == 1
+        assert (client.zcard("authority:consents"), client.zcard("authority:consents:ends")) == (1, 0)
     assert [one.session_id for one in storage.sessions("subject")] == ["new"]
     assert [one.audit_id for one in storage.audit()] == ["new"]
+    assert [one.subject for one in storage.all_consents()] == ["new"]
 
 
 def test_the_audit_trail_skips_what_is_forgotten(server: RedisServer, storage: RedisStorage):
@@ -212,7 +249,8 @@ def test_the_audit_trail_skips_what_is_forgotten(server: RedisServer, storage: R
 
 def test_removing_leaves_nothing(server: RedisServer, storage: RedisStorage):
     """After `Remove` neither a name nor a place in a list is left."""
-    records = [s.a_client(), s.a_user(), s.a_consent(), s.a_signing_key(), s.a_session()]
+    over = evolve(s.a_consent("over"), keep_until=s.KEEP)
+    records = [s.a_client(), s.a_user(), s.a_consent(), over, s.a_signing_key(), s.a_session()]
     storage.commit([Replace(record) for record in records])
     storage.commit([Remove(evolve(record, version=1)) for record in records])
 

@@ -186,6 +186,29 @@ class KeepsMarks(MemoryStorage):
         return gone
 
 
+class KeepsTheFirstEnd(MemoryStorage):
+    """Forgets a consent when the one before it would have been forgotten."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        super().commit([self._as_before(change) for change in changes])
+
+    def _as_before(self, change: Change) -> Change:
+        if not (isinstance(change, Replace) and isinstance(change.record, Consent)):
+            return change
+        before = self.consent(change.record.subject, change.record.client_id)
+        return change if before is None else Replace(evolve(change.record, keep_until=before.keep_until))
+
+
+class KeepsConsents(MemoryStorage):
+    """Takes consents for something that never ends."""
+
+    def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
+        consents = dict(self._records[Consent])
+        gone = super().cleanup(now, batch, limit)
+        self._records[Consent] = consents
+        return gone
+
+
 class FirstMarkDecides(MemoryStorage):
     """Passes over a mark that is there, and over how long the second one was to be kept."""
 

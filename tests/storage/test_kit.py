@@ -58,6 +58,8 @@ FAULTS = [
     (broken.ForgetsTheHolderOfOneToken, "test_a_holder_is_the_account_of_the_subject"),
     (broken.LetsTheLastOfTwoStay, "test_a_key_inserted_twice_in_one_commit"),
     (broken.KeepsMarks, "test_everything_that_ends_is_forgotten"),
+    (broken.KeepsConsents, "test_everything_that_ends_is_forgotten"),
+    (broken.KeepsTheFirstEnd, "test_consent_that_is_given_again_stays"),
     (broken.FirstMarkDecides, "test_a_mark_that_is_renewed_stays"),
     (broken.CutsAtNul, "test_nul_is_held_or_refused"),
     (broken.ForgetsFractions, "test_grants_come_back"),

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import copy
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timezone
 from pathlib import Path
 
 import attrs
 import pytest
 
 from authority_core.kernel.changes import Put, Replace
+from authority_core.kernel.consents import kept
 from authority_core.kernel.encoding import digest
-from authority_core.kernel.records import AuthorizationCode
+from authority_core.kernel.records import AuthorizationCode, Consent
 from authority_core.testing.invariants import Contents
 from authority_sql import contents, metadata, migrate, pending
+from authority_sql.kinds import micros
 from support.revisions import (
+    AT,
     CLIENT,
     END,
     FOLDER,
@@ -46,6 +52,25 @@ def expected(revision: str, new: str) -> Contents:
     """Return what today's version makes of the same records in a *new* database, as far as *revision* knew them."""
     found = written_today(new)
     return attrs.evolve(found, records=[as_known_then(record, rows_of(revision)) for record in found.records])
+
+
+def test_consents_of_the_first_revision_have_their_end(tmp_path: Path):
+    """What had an end before consents were forgotten is forgotten as what ends today."""
+    url = f"sqlite:///{tmp_path}/old.db"
+    rebuild(url, "0001")
+    latest = datetime.max.replace(tzinfo=timezone.utc)
+    ends = [(None, None), (END, None), (None, END), (AT, END), (END, AT), (latest, None), (latest, END)]
+    with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
+        for at, pair in enumerate(ends):
+            row = (f"{at}", "web", "[]", 0, *(None if end is None else micros(end) for end in pair), 1)
+            connection.execute("INSERT INTO authorizations VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        connection.commit()
+    migrate(url)
+    found = sorted(contents(url).all(Consent), key=lambda consent: consent.subject)
+
+    assert [(one.expires_at, one.revoked_at) for one in found[: len(ends)]] == ends
+    assert found == [kept(one) for one in found]
+    assert [one.keep_until is None for one in found] == [True, False, False, False, False, True, False, False]
 
 
 def test_a_field_that_came_later_has_its_default():

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from authority_core.kernel.changes import Conflict, Put, Spend, StorageUnavailable
 from authority_core.testing.contract import StorageContract
 from authority_core.testing.contract.samples import KEEP, LATER, NOW, a_grant, a_refresh_token, key_of
-from authority_sql import AsyncSqlStorage, SqlStorage, engines, metadata_for, migrate, migration_sql, pending
+from authority_sql import AsyncSqlStorage, SqlStorage, engines, metadata, metadata_for, migrate, migration_sql, pending
 from authority_sql.migrating import take_revisions
 from authority_sql.shapes import INSERTABLE, MUTABLE
 from authority_sql.statements import statements_for
@@ -138,6 +138,15 @@ def walked(path, sql):
 def test_forgetting_walks_through_no_table(storage, tmp_path, at):
     """What is over is found by its end, and again by its key, of however many columns: writers wait for a batch."""
     assert walked(tmp_path / "authority.db", storage._on._statements.cleanup[at].sql) == []
+
+
+def test_every_table_with_an_end_is_forgotten(storage):
+    """There is one statement for each, and those that end others come last."""
+    ends = {name for name, table in metadata.tables.items() if {"keep_until", "expires_at"} & set(table.c.keys())}
+    names = [one.sql.split()[2] for one in storage._on._statements.cleanup]
+
+    assert sorted(names) == sorted(ends)
+    assert names[-3:] == ["spent_keys", "revocations", "cut_offs"]
 
 
 def test_a_walk_would_be_seen(storage, tmp_path):

@@ -21,6 +21,7 @@ from sqlalchemy import MetaData, Row, Table, create_engine, select
 
 import authority_sql
 from authority_core.kernel.changes import Change, Count, CutOff, Put, Replace, Revoke, Spend
+from authority_core.kernel.consents import kept
 from authority_core.kernel.encoding import digest
 from authority_core.kernel.records import (
     AccessToken, AuditRecord, AuthorizationCode, Client, ClientSecret, Consent, Grant, Interaction, RefreshToken,
@@ -63,6 +64,7 @@ ONE_OF_EACH: tuple[Change, ...] = (
     Replace(USER),
     Replace(Consent(
         subject="u1", client_id="web", scope=frozenset({"openid"}), granted_at=AT, expires_at=END, revoked_at=AT,
+        keep_until=KEEP,
     )),
     Replace(SigningKey(
         kid="k1", alg="ES256", public_jwk={"kty": "EC"}, private_jwk=b"\x00\xff", state="retired", created_at=AT,
@@ -108,7 +110,10 @@ def rows_of(revision: str) -> dict[str, list[dict[str, object]]]:
 
 
 def as_known_then(record: Any, rows: dict[str, list[dict[str, object]]], prefix: str = "") -> Any:
-    """Return *record* without what no column of *rows* holds: fields that came later have their defaults."""
+    """Return *record* without what no column of *rows* holds.
+
+    Fields that came later have their defaults, or what their revision made of the others.
+    """
     shape = {**INSERTABLE, **MUTABLE}[type(record)]
     columns = rows["authorization_codes" if prefix else shape.table][0]
     later = [field for field in attrs.fields(type(record)) if f"{prefix}{field.name}" not in columns]
@@ -116,7 +121,8 @@ def as_known_then(record: Any, rows: dict[str, list[dict[str, object]]], prefix:
     made = {name: one.factory() if isinstance(one, attrs.Factory) else one for name, one in defaults.items()}
     if isinstance(record, AuthorizationCode):
         made["grant"] = as_known_then(record.grant, rows, "grant_")
-    return attrs.evolve(record, **made)
+    known = attrs.evolve(record, **made)
+    return kept(known) if isinstance(known, Consent) else known
 
 
 def written_today(url: str) -> Contents:

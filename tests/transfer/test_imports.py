@@ -11,6 +11,7 @@ import pytest
 
 from authority_core.admin.imports import NotTransferable
 from authority_core.admin.transfer_lines import LONGEST_LINE, entries
+from authority_core.kernel.consents import KEPT
 from authority_core.kernel.encoding import digest
 from support.browser import FORM
 from support.relying_party import basic
@@ -215,6 +216,22 @@ def test_a_faulty_line_is_refused_with_all_its_faults(line, count, words):
     assert SECRET not in repr(faulty)
     assert [client.client_id for client in server.storage.clients()] == ["a", "z"]
     assert server.storage.users() == []
+
+
+def test_consent_that_has_ended_is_kept_as_long_as_any():
+    """The file says when it ends, and the import until when it is kept; one that is there hears of its end."""
+    server = empty_server()
+    revoked, expires = "2026-01-31T12:00:00Z", "2026-03-01T00:00:00Z"
+    imported(server, file_of(CLIENT, {**CONSENT, "expires_at": expires}, {**CONSENT, "subject": "8"}))
+    (first, second) = server.storage.all_consents()
+    lines = {**CONSENT, "expires_at": expires}, {**CONSENT, "revoked_at": revoked}
+    again = imported(server, file_of(*lines), update=True)
+
+    assert (first.keep_until, second.keep_until) == (first.expires_at + KEPT, None)
+    assert [one.outcome for one in again] == ["unchanged", "updated"]
+    (first, second) = server.storage.all_consents()
+    assert first.keep_until == first.revoked_at + KEPT
+    assert first.revoked_at < first.expires_at
 
 
 def test_names_that_others_have_are_refused():

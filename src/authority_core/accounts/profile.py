@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from ..kernel.consents import holds
 from ..kernel.identity import person
 from ..kernel.pages import AccountPage, ClientCard, ConnectedClient, ScopeLine
 from ..kernel.records import Consent
@@ -31,7 +32,7 @@ class ProfileEndpoint:
             return redirect(issuer + SIGN_IN, after_post=False)
         session, user = found
         consents = await self.sessions.shell.storage.consents(user.user_id)
-        connected = [await self._connected(consent) for consent in consents if consent.revoked_at is None]
+        connected = [await self._connected(consent) for consent in consents]
         page = AccountPage(
             person=person(user),
             email_verified=user.email_verified,
@@ -43,7 +44,7 @@ class ProfileEndpoint:
 
     async def _connected(self, consent: Consent) -> ConnectedClient | None:
         client = await self.sessions.shell.storage.client(consent.client_id)
-        if client is None:
+        if client is None or not holds(consent, client, self.sessions.shell.moment().now):
             return None
         lines = tuple(
             ScopeLine(name=scope.name, display_name=scope.display_name, description=scope.description)

@@ -16,6 +16,7 @@ from attrs import evolve, frozen
 
 from ..kernel.changes import Change
 from ..kernel.client_secrets import KIND, foreign_faults, id_of_hash, kept_digest, kept_hash, random_looking
+from ..kernel.consents import kept
 from ..kernel.encoding import digest
 from ..kernel.events import ClientChanged, ClientCreated, Event, UserChanged, UserCreated
 from ..kernel.foreign_hashes import hash_fault
@@ -30,6 +31,8 @@ from .transfer_records import FROM_ELSEWHERE, Line, Transferred
 from .users import NewUser, created, user_faults
 
 REASON = "import"
+_OURS = ("keep_until", "version")
+"""Fields that follow from the others, or from how often they were written."""
 _ELSEWHERE = tuple(member.name for member in FROM_ELSEWHERE)
 LONGEST_HINT = 4
 MOST_SCOPES = 200
@@ -56,7 +59,7 @@ class Judged:
 
 
 def _differing(known: Transferred, record: Transferred) -> tuple[str, ...]:
-    names = (field.name for field in attrs.fields(type(record)) if field.name != "version")
+    names = (field.name for field in attrs.fields(type(record)) if field.name not in _OURS)
     return tuple(name for name in names if getattr(known, name) != getattr(record, name))
 
 
@@ -211,4 +214,4 @@ def judged_consent(line: Line, known: Consent | None, begins: datetime | None, m
     if known is not None and known.granted_at >= begins:
         base = known
     record = evolve(base, **given)
-    return Judged(evolve(record, granted_at=max(record.granted_at, begins)), known)
+    return Judged(kept(evolve(record, granted_at=max(record.granted_at, begins))), known)

@@ -95,7 +95,7 @@ class InteractionReads(Protocol):
         ...
 
     async def consent(self, subject: str, client_id: str) -> Consent | None:
-        """Return what *subject* has allowed *client_id*, revoked or not."""
+        """Return what *subject* has allowed *client_id*, revoked or not, until it is forgotten."""
         ...
 
     async def consents(self, subject: str) -> Sequence[Consent]:
@@ -137,7 +137,9 @@ class Commits(Protocol):
            rule, or a request of the database to try again (SQLSTATE 40001, 40P01) is a `Conflict`: nothing is written.
         4. `Revoke` is idempotent and keeps the first time; `CutOff` keeps the latest. Both are marks that may come
            before what they end: a grant stored while its mark exists is born dead.
-        5. Records of `Put` are only inserted, never changed; each may be forgotten after its `keep_until`.
+        5. Records of `Put` are only inserted, never changed; each may be forgotten after its `keep_until`. So may a
+           session, a signing key that signs no more, and a consent that has ended; one whose `keep_until` is `None`
+           stays.
         6. Changes come in the order Spend, Revoke and CutOff, Remove, Replace, Count, Put: a store without
            transactions applies them in order and fails closed.
 
@@ -153,6 +155,9 @@ class Forgets(Protocol):
 
     async def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
         """Delete what may be forgotten at *now*, *limit* records at most; return how many went.
+
+        That is every record and mark whose `keep_until` has come, and every counter past its end. What another commit
+        puts off meanwhile, as a renewed mark or consent, must stay: ask for the end again as you delete.
 
         At most *batch* records go in one transaction, so that writers wait for one batch and never for all. Nothing
         is decided by it: stopping half way does no harm, and several processes may do it at once.

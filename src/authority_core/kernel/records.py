@@ -178,7 +178,10 @@ class Interaction:
 
 @frozen(kw_only=True, weakref_slot=False)
 class Consent:
-    """What a subject has allowed a client for the times to come; new consent adds to it."""
+    """What a subject has allowed a client for the times to come; new consent adds to it.
+
+    Whoever gives it an end gives it its `keep_until` too: `kernel.consents.kept` returns it with both.
+    """
 
     subject: str
     client_id: str
@@ -186,6 +189,8 @@ class Consent:
     granted_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    keep_until: datetime | None = None
+    """`None` while it has no end."""
     version: int = 0
 
 

@@ -230,6 +230,7 @@ def consents() -> st.SearchStrategy[Consent]:
         granted_at=times(),
         expires_at=_maybe(times()),
         revoked_at=_maybe(times()),
+        keep_until=_maybe(times()),
     )
 
 

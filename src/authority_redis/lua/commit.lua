@@ -52,6 +52,14 @@ local function list(index, score, member, at)
   end
 end
 
+-- What is over leaves *index*, which is in no order of time, a hundred at most.
+local function sweep(index, by_end)
+  for _, old in ipairs(redis.call('ZRANGEBYSCORE', by_end, '-inf', now, 'LIMIT', 0, 100)) do
+    redis.call('ZREM', index, old)
+    redis.call('ZREM', by_end, old)
+  end
+end
+
 local seen = {}
 local function first(key)
   if seen[key] then return false end
@@ -60,11 +68,12 @@ local function first(key)
 end
 
 local function let_go(record)
-  local known = redis.call('HMGET', record.key, 'u', 'x', 'i')
+  local known = redis.call('HMGET', record.key, 'u', 'x', 'i', 'e')
   for held in each(known[1]) do
     if redis.call('GET', prefix .. held) == record.owner then redis.call('DEL', prefix .. held) end
   end
   if known[2] then redis.call('ZREM', prefix .. known[2], known[3]) end
+  if known[4] then redis.call('ZREM', prefix .. known[4], known[3]) end
   redis.call('DEL', record.key)
 end
 
@@ -135,17 +144,14 @@ function write.put(it)
   forget(it.key, due(it.ends))
 end
 
--- A line of the audit trail; as it is written, lines that are over leave the list, a hundred at most.
+-- A line of the audit trail; as it is written, lines that are over leave the list.
 function read.line()
   return {key = name(), index = name(), by_end = name(), record = argument(), member = argument(), ends = argument()}
 end
 free.line = free.put
 function write.line(it)
   local at = due(it.ends)
-  for _, old in ipairs(redis.call('ZRANGEBYSCORE', it.by_end, '-inf', now, 'LIMIT', 0, 100)) do
-    redis.call('ZREM', it.index, old)
-    redis.call('ZREM', it.by_end, old)
-  end
+  sweep(it.index, it.by_end)
   redis.call('HSET', it.key, 'r', it.record)
   forget(it.key, at)
   list(it.index, 0, it.member, at)
@@ -178,7 +184,7 @@ write.remove = let_go
 function read.replace()
   local it = read.remove()
   it.record, it.next, it.marks, it.born = argument(), argument(), argument(), argument()
-  it.unique, it.index, it.member, it.ends = argument(), argument(), argument(), argument()
+  it.unique, it.index, it.member, it.by_end, it.ends = argument(), argument(), argument(), argument(), argument()
   return it
 end
 function free.replace(it)
@@ -201,7 +207,15 @@ function write.replace(it)
   end
   local index = prefix .. it.index
   redis.call('HSET', it.key, 'x', it.index, 'i', it.member)
-  if at then -- what is over leaves the list; what never ends has the score 0
+  if it.by_end ~= '' then -- pages go by the members, which then must have one score: ends are listed apart
+    local by_end = prefix .. it.by_end
+    sweep(index, by_end)
+    list(index, 0, it.member, at)
+    if at then
+      redis.call('HSET', it.key, 'e', it.by_end)
+      list(by_end, string.format('%.0f', at), it.member, at)
+    end
+  elseif at then -- what is over leaves the list; what never ends has the score 0
     redis.call('ZREMRANGEBYSCORE', index, '(0', now)
     list(index, string.format('%.0f', at), it.member, at)
   else

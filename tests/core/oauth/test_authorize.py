@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from attrs import evolve
 
@@ -247,11 +249,13 @@ def test_withdrawn_and_ended_consent_is_asked_again():
     browser, party = server.browser(), RelyingParty(server)
     party.code(browser, scope="openid read")
     consent = server.storage.consent("u1", "web")
+    assert consent.keep_until == server.clock.now + timedelta(days=40)
     server.write(Replace(evolve(consent, revoked_at=server.clock.now)))
     page = browser.follow(browser.get(party.url(scope="openid")))
     assert is_consent(page)
     browser.approve(page)
-    assert server.storage.consent("u1", "web").scope == {"openid"}
+    again = server.storage.consent("u1", "web")
+    assert (again.scope, again.keep_until) == ({"openid"}, server.clock.now + timedelta(days=40))
     server.clock.wind(days=10)
     assert is_consent(
         browser.follow(browser.sign_in("alice", page=browser.follow(browser.get(party.url(scope="openid")))))

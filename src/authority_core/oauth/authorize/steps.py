@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from attrs import frozen
 
 from ...kernel.changes import Put
+from ...kernel.consents import holds
 from ...kernel.encoding import digest
 from ...kernel.moment import Moment, expired
 from ...kernel.ports import Authentication
 from ...kernel.problems import Refusal, refuse
-from ...kernel.records import AuthorizationCode, Client, Consent, Grant
+from ...kernel.records import AuthorizationCode, Consent, Grant
 from ...kernel.settings import Settings
 from ..checks.redirect_uri import is_loopback
 from ..grants.authorization_code import KIND
@@ -97,16 +98,9 @@ def _not_yet_allowed(
         return request.scope
     if request.client.first_party:
         return frozenset()
-    if consent is None or not holds(consent, request.client, moment):
+    if consent is None or not holds(consent, request.client, moment.now):
         return request.scope
     return request.scope - consent.scope
-
-
-def holds(consent: Consent, client: Client, moment: Moment) -> bool:
-    """Tell whether *consent* counts: given to this very *client* (ids may have had other owners) and not over."""
-    if consent.revoked_at is not None or consent.granted_at < client.begins:
-        return False
-    return consent.expires_at is None or not expired(consent.expires_at, moment.now)
 
 
 def rememberable(request: AuthorizationRequest) -> bool:

@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from ...kernel.browser import FIELD, csrf_failed
 from ...kernel.changes import Change, Decision, Replace, Spend
+from ...kernel.consents import holds, kept
 from ...kernel.encoding import digest
 from ...kernel.events import AuthorizationDenied, AuthorizationGranted
 from ...kernel.identity import client_card
@@ -26,7 +27,7 @@ from ...kernel.settings import Settings
 from ...kernel.shell import CROWD, origin_of
 from ...kernel.values import join_words
 from ..authorize.request import AuthorizationRequest
-from ..authorize.steps import Allow, AskConsent, Facts, holds, next_step, rememberable
+from ..authorize.steps import Allow, AskConsent, Facts, next_step, rememberable
 from .authorize import Answered, Authorization, resumed
 
 SHOWN = "shown"
@@ -150,9 +151,9 @@ def merged(
         expires_at=expires_at,
     )
     if before is None:
-        return fresh
-    kept = before.scope if holds(before, typed.client, moment) else frozenset()
-    return evolve(fresh, scope=kept | typed.scope, version=before.version)
+        return kept(fresh)
+    so_far = before.scope if holds(before, typed.client, moment.now) else frozenset()
+    return kept(evolve(fresh, scope=so_far | typed.scope, version=before.version))
 
 
 def session_of(authentication: Authentication) -> str:

@@ -16,6 +16,7 @@ from .samples import (
     NOW,
     TICK,
     a_code,
+    a_consent,
     a_grant,
     a_refresh_token,
     a_session,
@@ -97,17 +98,19 @@ class Secrecy:
         await storage.commit([Put(grant), *(Put(evolve(record, keep_until=LATER)) for record in puts)])
         session, key = evolve(a_session(), keep_until=LATER), evolve(a_signing_key(), keep_until=LATER)
         await storage.commit([Replace(session), Replace(key), Replace(a_signing_key("for ever"))])
+        await storage.commit([Replace(evolve(a_consent(), keep_until=LATER)), Replace(a_consent("for ever"))])
         await storage.commit([Spend(key_of("spent"), NOW, LATER), Count(key_of("counter"), NOW, LATER)])
         marks = [Revoke("grant", "late", NOW, LATER), Revoke("session", "late", NOW, LATER)]
         cuts = [CutOff("late", None, NOW, LATER), CutOff("late too", "client", NOW, LATER)]
         await storage.commit([*marks, *cuts])
 
         await stage.call("cleanup", LATER - TICK)
-        expect_same(len(await _remains(storage)), 10, "nothing goes before its time")
+        expect_same(len(await _remains(storage)), 11, "nothing goes before its time")
         await stage.call("cleanup", LATER)
         left = [kind for kind in await _remains(storage) if kind not in self.forgotten_by_clock]
         expect_same(left, [], "nothing is left")
-        expect_same([one.kid for one in await storage.signing_keys()], ["for ever"], "what has no end stays")
+        stay = [one.kid for one in await storage.signing_keys()] + [one.subject for one in await storage.all_consents()]
+        expect_same(stay, ["for ever"] * 2, "what has no end stays")
         lives = [a_grant("late", None), a_grant("of a session", "late")]
         lives += [evolve(a_grant("cut", None), subject="late"), evolve(a_grant("too", None), subject="late too")]
         await storage.commit([Put(one) for one in lives])
@@ -129,6 +132,21 @@ class Secrecy:
             await storage.commit([Put(a_grant(name, None)), Put(evolve(a_grant(f"of {name}", None), subject=name))])
             found = [await storage.grant(name), await storage.grant(f"of {name}")]
             expect(all(one is not None and one.revoked_at for one in found), "the later of two ends is kept")
+
+    @promise
+    async def test_consent_that_is_given_again_stays(self, stage: Stage) -> None:
+        """A consent that had ended and was given anew is kept as long as the new one says, or for ever."""
+        _needs_cleanup(stage)
+        storage = stage.storage
+        for name, keep_until in (("longer", KEEP), ("for ever", None)):
+            over = evolve(a_consent(name), keep_until=LATER)
+            await storage.commit([Replace(over)])
+            await storage.commit([Replace(evolve(over, keep_until=keep_until, version=1))])
+        await stage.call("cleanup", LATER)
+        expect_same([one.subject for one in await storage.all_consents()], ["for ever", "longer"], "both are kept")
+
+        await stage.call("cleanup", KEEP)
+        expect_same([one.subject for one in await storage.all_consents()], ["for ever"], "what has an end goes then")
 
     @promise
     async def test_forgetting_stops_at_its_limit(self, stage: Stage) -> None:
@@ -158,6 +176,7 @@ async def _remains(storage: Storage) -> list[str]:
         await storage.session(a_session().key),
         await storage.spent(key_of("spent")),
         await storage.counter(key_of("counter")),
+        await storage.consent("subject", "client"),
         *await storage.audit(),
         *(key for key in await storage.signing_keys() if key.keep_until is not None),
     ]
