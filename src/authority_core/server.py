@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from .accounts.accounts import Accounts
 from .admin.clients import Clients
+from .admin.consents import Consents
 from .admin.housekeeping import BATCH, cleanup
 from .admin.users import Users
 from .dispatch import Dispatch
@@ -76,6 +77,7 @@ class Authority:
     Attributes:
         clients: Registers, changes, lists and deletes clients.
         users: Creates and changes accounts.
+        consents: Forgets what people allowed clients.
         keys: Rotates signing keys.
 
     Raises:
@@ -113,6 +115,7 @@ class Authority:
         if people is None or source is None:
             raise ConfigurationError(["sign_in needs claims: who is there, and what is known of them."])
         self.users = Users(self.shell, self.passwords)
+        self.consents = Consents(self.shell)
         may_act = self.accounts.may_act if self.accounts else by_claims(source)
         signs = self.keys if signer is None else CheckedSigner(signer)
         slow_secrets = SlowSecrets(self.shell, self.passwords, self._slow)

@@ -11,8 +11,10 @@ import pytest
 
 from authority_core.admin.imports import NotTransferable
 from authority_core.admin.transfer_lines import LONGEST_LINE, entries
+from authority_core.kernel.changes import Remove, Replace
 from authority_core.kernel.consents import KEPT
 from authority_core.kernel.encoding import digest
+from authority_core.kernel.records import Consent
 from support.browser import FORM
 from support.relying_party import basic
 from support.server import PASSWORD, Server, make_server, make_user
@@ -232,6 +234,21 @@ def test_consent_that_has_ended_is_kept_as_long_as_any():
     (first, second) = server.storage.all_consents()
     assert first.keep_until == first.revoked_at + KEPT
     assert first.revoked_at < first.expires_at
+
+
+def test_a_client_of_a_file_inherits_nothing():
+    """Where a deletion broke off, a client of that id that says it is older finds nothing that was allowed before."""
+    server = make_server()
+    for client_id in ("web", "other"):
+        consent = Consent(subject="u1", client_id=client_id, scope=frozenset(), granted_at=server.clock.now)
+        server.write(Replace(consent))
+    server.write(Remove(server.storage.client("web")))
+    line = {**CLIENT, "created_at": "2001-01-01T00:00:00Z"}
+
+    assert [one.outcome for one in imported(server, file_of(line), dry_run=True)] == ["created"]
+    assert server.storage.consent("u1", "web") is not None
+    assert [one.outcome for one in imported(server, file_of(line))] == ["created"]
+    assert [one.client_id for one in server.storage.all_consents()] == ["other"]
 
 
 def test_names_that_others_have_are_refused():

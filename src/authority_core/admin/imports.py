@@ -23,6 +23,7 @@ from ..kernel.passwords import Passwords, matches
 from ..kernel.ports import Offload, Origin
 from ..kernel.records import Client, User
 from ..kernel.shell import Shell
+from .consents import Consents
 from .import_judgements import Judged, judged_client, judged_consent, judged_user, plain_secret
 from .transfer_lines import Entry
 from .transfer_records import HEADER, Line, header_fault, parsed
@@ -74,6 +75,7 @@ class Import:
     _offload: Offload = field(default=_in_place, kw_only=True, repr=False)
     _imagined: dict[int, int] = field(factory=dict, init=False, repr=False)
     _begins: dict[str, datetime] = field(factory=dict, init=False, repr=False)
+    _cleared: bool = field(default=False, init=False)
 
     async def take(self, entry: Entry) -> Report | None:
         """Import one entry and say what became of it; `None` for a header.
@@ -92,6 +94,8 @@ class Import:
         if value is None:
             return Report(entry.number, "", "", "refused", (entry.fault or "",))
         line = parsed(value)
+        if line.kind == "client" and not self._dry_run:
+            await self._inherits_nothing(line.given.get("client_id"))
 
         async def attempt(moment: Moment) -> Decision[Report]:
             return self._decided(entry.number, line, await self._judged(line, moment))
@@ -115,6 +119,16 @@ class Import:
             return Decision(report("conflict", f"It exists and differs in {', '.join(judged.differs)}."))
         written = evolve(judged.record, version=judged.known.version)
         return Decision(report("updated"), (Replace(written), *judged.more), judged.events)
+
+    async def _inherits_nothing(self, client_id: object) -> None:
+        """Before the first client that is new, take away what was allowed to clients that are gone.
+
+        A line may say that a client is older than what was allowed to another of its id.
+        """
+        if self._cleared or not isinstance(client_id, str) or await self._shell.storage.client(client_id) is not None:
+            return
+        await Consents(self._shell).forget_gone_clients()
+        self._cleared = True
 
     async def _judged(self, line: Line, moment: Moment) -> Judged:
         storage, settings = self._shell.storage, self._shell.settings
