@@ -1,4 +1,4 @@
-"""A next release, made up: this one's code, with one revision more, `0002`, in a copy of `authority_sql`.
+"""A next release, made up: this one's code, with one revision more, `next`, in a copy of `authority_sql`.
 
 `NextRevision` is what every database must keep to when a release brings a revision; a subclass says which database.
 The revision adds what ours may add: a column that may be empty and is filled, one with a default, a table, an index.
@@ -28,20 +28,21 @@ from authority_core.testing.contract.samples import a_client
 from authority_core.testing.invariants import Contents
 from authority_sql import AsyncSqlStorage, NewerDatabase, SqlStorage, contents, migrate, pending
 from authority_sql.engines import synchronous
+from authority_sql.migrations import HEAD
 from cli.running import PATIENCE, SRC, environment
 
 from .revisions import as_known_then, rebuild, rows_of, written_today
 
-OLD, NEXT = "0001", "0002"
-REVISION = '''"""Add what a later release might."""
+OLD, NEXT = HEAD, "next"
+REVISION = f'''"""Add what a later release might."""
 import os
 import signal
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT}"
+down_revision = "{OLD}"
 branch_labels = None
 depends_on = None
 
@@ -53,14 +54,14 @@ def upgrade():
     logins = sa.Column("logins", sa.BigInteger(), nullable=False, server_default="0")
     op.add_column(prefix + "clients", note, schema=schema)
     op.add_column(prefix + "users", logins, schema=schema)
-    op.execute(f"UPDATE {schema + '.' if schema else ''}{prefix}clients SET note = name")
+    op.execute(f"UPDATE {{schema + '.' if schema else ''}}{{prefix}}clients SET note = name")
     breaks = os.environ.get("BREAKS_OFF")
     if breaks == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if breaks == "failed":
         raise RuntimeError("half way")
     op.create_table(prefix + "devices", sa.Column("key", sa.LargeBinary(32), primary_key=True), schema=schema)
-    op.create_index(f"ix_{prefix}users_logins", prefix + "users", ["logins"], schema=schema)
+    op.create_index(f"ix_{{prefix}}users_logins", prefix + "users", ["logins"], schema=schema)
 '''
 PROGRAM = """
 import sys
@@ -115,10 +116,10 @@ def next_release(folder: Path) -> NextRelease:
     """Make it in *folder*, which is empty."""
     place = folder / "authority_sql"
     shutil.copytree(Path(authority_sql.__file__).parent, place, ignore=shutil.ignore_patterns("__pycache__"))
-    (place / "migrations" / "versions" / "0002_next.py").write_text(REVISION, encoding="utf-8")
+    (place / "migrations" / "versions" / "next.py").write_text(REVISION, encoding="utf-8")
     head = place / "migrations" / "__init__.py"
     changed = head.read_text(encoding="utf-8").replace(f'HEAD = "{OLD}"', f'HEAD = "{NEXT}"')
-    assert NEXT in changed, "there is a newer revision: make the made-up one newer still"
+    assert f'"{NEXT}"' in changed
     head.write_text(changed, encoding="utf-8")
     return NextRelease(folder)
 

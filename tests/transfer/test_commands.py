@@ -197,9 +197,11 @@ def broken_off(terminal, path, *records) -> None:
     """Import a file of *records* and one consent more, before which the run breaks off."""
     path.write_bytes(file_of(CLIENT, *records, CONSENT))
     with closing(sqlite3.connect(terminal.environ["AUTHORITY_DATABASE_URL"].removeprefix("sqlite:///"))) as connection:
-        connection.execute("ALTER TABLE authorizations RENAME TO hidden")
+        connection.execute(
+            "CREATE TRIGGER broken BEFORE INSERT ON authorizations BEGIN SELECT RAISE(ABORT, 'broken'); END"
+        )
         assert "--resume" in terminal("import", str(path)).stderr
-        connection.execute("ALTER TABLE hidden RENAME TO authorizations")
+        connection.execute("DROP TRIGGER broken")
 
 
 def is_refused_and_loses_nothing(terminal, path, words) -> None:

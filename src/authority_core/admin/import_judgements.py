@@ -197,7 +197,7 @@ def judged_consent(line: Line, known: Consent | None, begins: datetime | None, m
     """Judge a line that says what somebody allowed a client, whose consents count from when it *begins* here.
 
     An older one is written as of then: before, a client of this id may have been another one, of which nothing comes
-    alive again. So what is *known* of another one is no base for this.
+    alive again. So what is *known* of another one is no base for this, and written over.
     """
     given = cast(dict[str, Any], line.given)
     faults = list(line.faults)
@@ -211,7 +211,9 @@ def judged_consent(line: Line, known: Consent | None, begins: datetime | None, m
     if faults or begins is None:
         return Judged(faults=tuple(faults))
     base = Consent(subject=given["subject"], client_id=given["client_id"], scope=frozenset(), granted_at=moment.now)
-    if known is not None and known.granted_at >= begins:
+    if known is not None and known.granted_at < begins:  # another client's: what it says is not looked at
+        base, known = evolve(base, version=known.version), None
+    elif known is not None:
         base = known
     record = evolve(base, **given)
     return Judged(kept(evolve(record, granted_at=max(record.granted_at, begins))), known)
