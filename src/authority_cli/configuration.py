@@ -9,7 +9,28 @@ from typing import TYPE_CHECKING
 import attrs
 from attrs import frozen
 
-from .environment import ADAPTERS, PREFIX, check_migrated, masked, refuse_memory, refuse_missing_file, variable
+from .environment import (
+    ADAPTERS,
+    PREFIX,
+    check_asynchronous,
+    check_migrated,
+    is_number,
+    masked,
+    refuse_memory,
+    refuse_missing_file,
+    variable,
+)
+from .storages import (
+    CHOSEN,
+    DEFAULT_PREFIX,
+    KEY_PREFIX,
+    REDIS_KINDS,
+    REDIS_URL,
+    check_awaited,
+    check_redis,
+    read_beside,
+    shown_redis,
+)
 from .troubles import Trouble, sentence
 
 if TYPE_CHECKING:
@@ -47,6 +68,7 @@ def examine(database: str | None) -> Examination:
     except ConfigurationError as error:
         faults += error.faults
     faults += _deployment_faults(database)
+    faults += _redis_faults()
     return Examination(_rows(settings, database), faults, [] if settings is None else _warnings(settings))
 
 
@@ -67,7 +89,19 @@ def _rows(settings: Settings | None, database: str | None) -> list[Row]:
     url = database or os.environ.get(PREFIX + "DATABASE_URL")
     place = "flag" if database else _source(PREFIX + "DATABASE_URL")
     rows.append(Row(PREFIX + "DATABASE_URL", masked(url) if url else "-" if place == "default" else MASK, place))
-    for name, default in (("HOST", "127.0.0.1"), ("PORT", "4000"), ("WORKERS", "1"), ("ADAPTER", "starlette")):
+    redis = os.environ.get(PREFIX + REDIS_URL)
+    place = _source(PREFIX + REDIS_URL)
+    shown = MASK if place == "file" else shown_redis(redis) if redis else "-"
+    rows.append(Row(PREFIX + REDIS_URL, shown, place))
+    in_redis = (" ".join(CHOSEN), DEFAULT_PREFIX) if place != "default" else ("-", "-")
+    defaults = (
+        *zip((REDIS_KINDS, KEY_PREFIX), in_redis, strict=True),
+        ("HOST", "127.0.0.1"),
+        ("PORT", "4000"),
+        ("WORKERS", "1"),
+        ("ADAPTER", "starlette"),
+    )
+    for name, default in defaults:
         rows.append(Row(PREFIX + name, os.environ.get(PREFIX + name) or default, _source(PREFIX + name)))
     return rows
 
@@ -92,7 +126,7 @@ def _deployment_faults(database: str | None) -> list[str]:
     faults = []
     for name, low, high in (("PORT", 1, 65535), ("WORKERS", 1, 512)):
         text = os.environ.get(PREFIX + name)
-        if text and not (text.isdigit() and low <= int(text) <= high):
+        if text and not is_number(text, low, high):
             faults.append(f"{PREFIX}{name} {whole_number(low, high, text)}")
     adapter = os.environ.get(PREFIX + "ADAPTER")
     if adapter and adapter not in ADAPTERS:
@@ -102,13 +136,28 @@ def _deployment_faults(database: str | None) -> list[str]:
         if url is None:
             faults.append(f"{PREFIX}DATABASE_URL is not set: give the database, such as sqlite:///authority.db.")
         else:
+            awaited = (adapter or ADAPTERS[0]) == "starlette"
+            if awaited:
+                check_asynchronous(url)
             refuse_memory(url)
             refuse_missing_file(url)
             check_migrated(url)
+            if awaited:
+                check_awaited(url)
     except Trouble as trouble:
         faults.append(trouble.message)
     except Exception as error:  # noqa: BLE001 - a fault is reported among the others
         faults.append(sentence(error))
+    return faults
+
+
+def _redis_faults() -> list[str]:
+    redis, faults = read_beside()
+    if redis is not None:
+        try:
+            check_redis(redis)
+        except Trouble as trouble:
+            faults.append(trouble.message)
     return faults
 
 

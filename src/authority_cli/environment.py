@@ -1,11 +1,14 @@
 """What the command line reads from the environment besides settings: the database, the address, the adapter.
 
+What lives in Redis is read in `storages`.
+
 Every variable `AUTHORITY_NAME` may be a file instead, named by `AUTHORITY_NAME_FILE`. Flags win over variables.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from authority_core import Authority, Settings
     from authority_core.kernel.ports import Pages
+    from authority_redis import SplitStorage
     from authority_sql import SqlStorage
 
 PREFIX = "AUTHORITY_"
@@ -42,6 +46,11 @@ def variable(name: str) -> str | None:
     return os.environ.get(PREFIX + name) or None
 
 
+def is_number(text: str, low: int, high: int) -> bool:
+    """Tell whether *text* is a whole number from *low* to *high*."""
+    return re.fullmatch("[0-9]{1,9}", text) is not None and low <= int(text) <= high
+
+
 def database_url(given: str | None) -> str:
     """Return the database's URL from a flag or the environment."""
     url = given or variable("DATABASE_URL")
@@ -61,8 +70,8 @@ def masked(url: str) -> str:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "***"
-    if not parts.scheme:
-        return "***"
+    if not parts.scheme or (parts.netloc and "@" in url.partition("://")[2].partition(parts.netloc)[2]):
+        return "***"  # what follows the first `/`, `?` or `#` of a password is no path
     user = f"{parts.username}:***@" if parts.password else f"{parts.username}@" if parts.username else ""
     return f"{parts.scheme}://{user}{host}{port}{parts.path}"
 
@@ -100,27 +109,31 @@ class Administration:
     """An authority on synchronous storage, for one command."""
 
     settings: Settings
-    storage: SqlStorage
+    storage: SqlStorage | SplitStorage
     authority: Authority
 
 
 @contextmanager
 def administration(database: str | None, settings: Settings | None = None) -> Iterator[Administration]:
-    """Open the database with the settings of the environment, and close it afterwards.
+    """Open the storage of the environment with its settings, and close it afterwards.
 
-    Raises `NewerDatabase` for one that a newer release has migrated: what it means by its tables is not known here.
+    Raises `NewerDatabase` for a database that a newer release has migrated: what it means by its tables is not known
+    here.
     """
     from authority_core import Authority, Settings
 
-    need_sql()
-    from authority_sql import SqlStorage, pending
+    from .storages import blocking_storage
 
+
+    need_sql()
     chosen = settings or Settings.from_env()
     url = database_url(database)
     refuse_memory(url)
     refuse_missing_file(url)
+    from authority_sql import pending
+
     pending(url)  # an older one will do as far as its tables go; a newer one raises
-    storage = SqlStorage.from_url(synchronous(url))
+    storage = blocking_storage(url)
     try:
         yield Administration(chosen, storage, Authority(chosen, storage, pages=pages()))
     finally:
@@ -128,18 +141,29 @@ def administration(database: str | None, settings: Settings | None = None) -> It
 
 
 def synchronous(url: str) -> URL:
-    """Return *url* with a driver that commands can use. Raises `Trouble` for a URL or a database we do not know."""
-    from sqlalchemy.exc import ArgumentError
-
+    """Return *url* with a driver that commands can use. Raises `Trouble` for one that cannot be used."""
     from authority_sql.engines import synchronous as with_driver
 
     try:
         return with_driver(url)
-    except (ValueError, ArgumentError) as error:
-        raise Trouble(
-            f"The database URL {masked(url)} cannot be used: give something like sqlite:///authority.db "
-            "or postgresql://user@host/name."
-        ) from error
+    except ValueError as fault:
+        raise _unusable(url, fault) from fault
+
+
+def check_asynchronous(url: str) -> None:
+    """Raise `Trouble` unless a server on an event loop can use *url*; nothing is opened."""
+    need_sql()
+    from authority_sql.engines import resolved
+
+    try:
+        resolved(url, asynchronous=True)
+    except ValueError as fault:
+        raise _unusable(url, fault) from fault
+
+
+def _unusable(url: str, fault: ValueError) -> Trouble:
+    shown = masked(url)
+    return Trouble(str(fault) if shown == "***" else f"The database URL {shown} cannot be used: {fault}")
 
 
 def refuse_memory(url: str) -> None:

@@ -37,6 +37,8 @@ def sentence(error: Exception) -> str:
         return _of_storage(error)
     if isinstance(error, Unknown | ImportError | NewerDatabase):
         return str(error)
+    if _of_url(error):
+        return str(error)
     if type(error).__module__.partition(".")[0] in ("sqlalchemy", "alembic", "sqlite3", "psycopg"):
         return of_database(error)
     if isinstance(error, OSError):
@@ -69,9 +71,18 @@ def _of_storage(error: Exception) -> str:
     cause = error.__cause__
     if "migrate" in text:
         return text
+    if text.startswith(("Redis ", "This Redis ")):
+        return f"{text} Look at that server and at AUTHORITY_REDIS_URL."
+    if cause is not None and _of_url(cause):
+        return str(cause)
     if isinstance(cause, Exception):
         return f"The database cannot be used ({_first_line(cause)})."
     return text if text.endswith(".") else f"The database cannot be used ({text})."
+
+
+def _of_url(error: BaseException) -> bool:
+    """Tell whether *error* is a fault of the database's URL, said in a sentence."""
+    return type(error).__module__ == "authority_sql.urls"
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,10 +1,18 @@
-"""What a client's error means to the core: storage is not there. No message repeats what Redis or a URL said."""
+"""What a client's error means to the core: storage is not there.
+
+No message repeats what a URL said, and of what Redis said only the code.
+"""
 
 from __future__ import annotations
+
+import re
 
 from redis import exceptions as e
 
 from authority_core.kernel.changes import StorageUnavailable
+
+_CODE = re.compile(r"[A-Z]{3,20}(?= )")
+"""The word by which Redis begins an error, such as `MISCONF`."""
 
 
 def translated(error: Exception) -> StorageUnavailable:
@@ -22,9 +30,18 @@ def translated(error: Exception) -> StorageUnavailable:
         return StorageUnavailable("Redis hears of too few replicas and takes no writes.")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return StorageUnavailable("The certificate of Redis is not trusted, or bears another name.")
+    if "DB index is out of range" in str(error):
+        return StorageUnavailable(
+            "Redis has no database of the number in its URL: take a smaller one, such as 0, or raise its `databases`."
+        )
+    if "unknown command" in str(error):
+        return StorageUnavailable("Redis lacks a command: perhaps it is no Sentinel, or a proxy stands before it.")
+    if isinstance(error, e.RedisClusterException):
+        return StorageUnavailable("Redis is no cluster, as several hosts in its URL say, or none of its nodes answers.")
     if isinstance(error, e.ConnectionError | OSError | EOFError):
         return StorageUnavailable(f"Redis cannot be reached or broke off ({kind}).")
-    return StorageUnavailable(f"Redis failed ({kind}).")
+    code = _CODE.match(str(error))
+    return StorageUnavailable(f"Redis failed ({kind}{', ' + code[0] if code else ''}).")
 
 
 def worth_another_try(error: Exception) -> bool:

@@ -9,6 +9,7 @@ from contextlib import closing
 import click
 import pytest
 
+from authority_cli.environment import masked
 from authority_cli.program import authority
 from cli.running import command
 from support.postgres import free_port
@@ -162,6 +163,87 @@ def test_a_database_that_cannot_be_used_is_one_sentence_without_its_password(ter
     assert done.stderr.startswith("Error: ")
     assert "hunter2" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+POSTGRES = "postgresql://u:hunter2@127.0.0.1:1/x"
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("sqlite:///{file}?durability=maybe", "durability in the database's URL is normal or full"),
+        ("sqlite:///{file}?max_pool_size=3", "max_pool_size in the database's URL is for PostgreSQL"),
+        ("sqlite:///{file}?colour=blue", "SQLite has no option colour"),
+        ("sqlite:///{file}?timeout=long", "The driver pysqlite cannot use the database's URL"),
+        (f"{POSTGRES}?pgbouncer=yes", "pgbouncer in the database's URL is true or false"),
+        (f"{POSTGRES}?max_pool_size=0", "max_pool_size in the database's URL is a whole number"),
+        (f"{POSTGRES}?checkout_timeout=soon", "checkout_timeout in the database's URL is a number of seconds"),
+        (f"{POSTGRES}?initial_pool_size=10", "initial_pool_size in the database's URL means nothing here"),
+        (f"{POSTGRES}?durability=full", "durability in the database's URL is for SQLite"),
+        ("postgresql://u:1@hunter2:hunter2/x", "The database's URL cannot be read"),
+        ("postgresql+asyncpg://u:hunter2@127.0.0.1:1/x?max_pool_size=0", "max_pool_size in the database's"),
+    ],
+)
+def test_a_mistake_in_the_databases_url_is_a_sentence_in_every_command(terminal, tmp_path, url, sentence):
+    """It names the option, shows no password, and asks nobody to report it."""
+    url = url.format(file=tmp_path / "authority.db")
+    (tmp_path / "none.jsonl").touch()
+    for words in (
+        ("migrate",),
+        ("migrate", "--check"),
+        ("seed",),
+        ("serve",),
+        ("serve", "--adapter", "flask"),
+        ("client", "list"),
+        ("keys", "list"),
+        ("secret", "rotate"),
+        ("cleanup",),
+        ("export", "-"),
+        ("import", str(tmp_path / "none.jsonl")),
+        ("create-admin", "--username", "x", "--generate-password"),
+        ("config", "check"),
+    ):
+        done = terminal(*words, "--database", url)
+
+        assert done.exit_code == 1
+        assert sentence in done.stderr
+        assert "report it" not in done.stderr
+        assert "hunter2" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("words", [("serve",), ("config", "check")])
+def test_what_a_servers_driver_cannot_do_is_said_before_it_serves(terminal, words):
+    """The commands themselves speak through psycopg; the Flask server does too, and comes as far as the connection."""
+    url = "postgresql+asyncpg://u:hunter2@127.0.0.1:1/x?pgbouncer=true"
+    awaited = terminal(*words, AUTHORITY_DATABASE_URL=url)
+    blocking = terminal(*words, AUTHORITY_DATABASE_URL=url, AUTHORITY_ADAPTER="flask")
+
+    assert "asyncpg always prepares statements: behind pgbouncer use psycopg" in awaited.stderr
+    assert "asyncpg always prepares" not in blocking.stderr
+    for done in (awaited, blocking):
+        assert done.exit_code == 1
+        assert "report it" not in done.stderr
+        assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://u:12/hunter2@host/x", "postgresql://u:12?hunter2@host/x", "postgresql://u:12#hunter2@host/x"],
+)
+def test_a_password_that_was_not_encoded_is_not_shown(url):
+    """What stands behind the first `/`, `?` or `#` of a password is no path; the control is a path."""
+    assert "hunter2" not in masked(url)
+    assert masked("postgresql://u:12@host/hunter2") == "postgresql://u:***@host/hunter2"
+
+
+@pytest.mark.parametrize("text", ["²", "٣", "0", "65536", "9" * 5000, "+1"])
+def test_a_number_that_is_none_is_a_sentence(terminal, text):
+    """Whatever Python would make of the digits."""
+    for words in (("serve",), ("config", "check")):
+        done = terminal(*words, AUTHORITY_PORT=text)
+
+        assert done.exit_code == 1
+        assert "AUTHORITY_PORT must be a whole number from 1 to 65535" in done.stderr
 
 
 def test_settings_tell_every_fault(terminal):

@@ -107,6 +107,23 @@ def token_request(server, client: dict, form: dict) -> dict:
     return answer.json
 
 
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("sqlite:////tmp/x.db?durability=maybe", "durability in the database's URL is normal or full"),
+        ("postgresql://u:hunter2@127.0.0.1:1/x?pgbouncer=yes", "pgbouncer in the database's URL is true or false"),
+    ],
+)
+def test_a_mistake_in_the_databases_url_is_a_sentence(url, sentence):
+    """As in every other command."""
+    done = command("demo", "--port", "0", "--database", url)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert sentence in done.stderr
+    assert "report it" not in done.stderr
+    assert "hunter2" not in done.stderr
+
+
 @pytest.fixture(scope="module", params=ADAPTERS)
 def server(request):
     """A demo on a free port."""

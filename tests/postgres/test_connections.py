@@ -18,6 +18,7 @@ from authority_core.kernel.changes import Conflict, Put, Revoke, Spend, StorageU
 from authority_core.kernel.sync import coat
 from authority_core.testing.contract.samples import KEEP, LATER, NOW, a_grant, a_refresh_token, key_of
 from authority_sql import AsyncSqlStorage, SqlStorage, blocking, migrate
+from cli.running import command
 from support.cancelling import STEPS, WAYS
 from support.postgres import private
 
@@ -269,3 +270,16 @@ failed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 sys.exit(failed or not storage.grant("child"))
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("words", [("config", "check"), ("serve", "--port", "4000")])
+def test_an_option_that_the_servers_driver_lacks_is_said_before_it_serves(words: tuple[str, ...]):
+    """The commands speak through psycopg, which knows it; the driver of the server is asked too, and has its way."""
+    settings = {"AUTHORITY_ISSUER": "http://localhost:4000", "AUTHORITY_SECRET_KEY": "0123456789abcdef" * 2}
+    url = database().replace("postgresql", "postgresql+asyncpg")
+    done = command(*words, **settings, AUTHORITY_DATABASE_URL=f"{url}?application_name=house")
+
+    assert done.returncode == 1
+    assert "The driver asyncpg has no option application_name: take it out of the database's URL." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert command("config", "check", **settings, AUTHORITY_DATABASE_URL=f"{url}?max_pool_size=3").returncode == 0

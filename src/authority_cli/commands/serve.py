@@ -7,8 +7,19 @@ from collections.abc import Callable
 
 import click
 
-from ..environment import ADAPTERS, PREFIX, administration, check_migrated, database_url, masked, variable
+from ..environment import (
+    ADAPTERS,
+    PREFIX,
+    administration,
+    check_asynchronous,
+    check_migrated,
+    database_url,
+    is_number,
+    masked,
+    variable,
+)
 from ..output import database_option
+from ..storages import Beside, beside, check_awaited, check_redis
 from ..troubles import Trouble
 
 Announce = Callable[[], None]
@@ -41,12 +52,17 @@ def serve(
     url = database_url(database)
     os.environ[PREFIX + "DATABASE_URL"] = url  # where the workers look
     os.environ.pop(PREFIX + "DATABASE_URL_FILE", None)
-    issuer = _prepared(url)
+    if adapter == "starlette":
+        check_asynchronous(url)
+    redis = beside()
+    issuer = _prepared(url, redis, awaited=adapter == "starlette")
     where = {"issuer": issuer, "host": host, "port": port, "workers": workers, "adapter": adapter}
-    line = f"{issuer} is served on {host}, port {port}, by {workers} worker(s) ({adapter}), from {masked(url)}."
+    source = masked(url) if redis is None else f"{masked(url)} with {redis.place} ({', '.join(redis.kinds)})"
+    line = f"{issuer} is served on {host}, port {port}, by {workers} worker(s) ({adapter}), from {source}."
+    beyond = {} if redis is None else {"redis": redis.place, "redis_kinds": redis.kinds}
 
     def announce() -> None:
-        Output(as_json).show({**where, "database": masked(url)}, line)
+        Output(as_json).show({**where, "database": masked(url), **beyond}, line)
 
     _run(adapter, host, port, workers, announce)
 
@@ -62,12 +78,19 @@ def _need(adapter: str) -> None:
         need_uvicorn()
 
 
-def _prepared(url: str) -> str:
-    """Return the issuer of a database that can be served: migrated, its signing keys made and opened."""
+def _prepared(url: str, redis: Beside | None, *, awaited: bool) -> str:
+    """Return the issuer of a storage that can be served.
+
+    The database is migrated, its signing keys are made and opened, and the driver of the server and *redis* answer.
+    """
     from authority_core.kernel.sync import run
 
     with administration(url) as admin:
         check_migrated(url)
+        if awaited:
+            check_awaited(url)
+        if redis is not None:
+            check_redis(redis)
         run(admin.authority.start())
         return admin.settings.issuer
 
@@ -104,6 +127,6 @@ def _number(name: str, default: int, high: int) -> int:
     text = variable(name)
     if text is None:
         return default
-    if not text.isdigit() or not 1 <= int(text) <= high:
+    if not is_number(text, 1, high):
         raise Trouble(f"AUTHORITY_{name} must be a whole number from 1 to {high}.")
     return int(text)

@@ -6,7 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ..environment import database_url, pages, synchronous, variable
+from ..environment import database_url, pages, variable
+from ..storages import awaiting_storage, blocking_storage
 from .collector import settle
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from authority_redis import AsyncSplitStorage
     from authority_sql import AsyncSqlStorage
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -32,12 +34,11 @@ def configure_logging() -> None:
 def asgi() -> ASGIApp:
     """Return the ASGI application that the environment describes."""
     from authority_core import Authority, Settings
-    from authority_sql import AsyncSqlStorage
     from authority_starlette import asgi_app
 
     configure_logging()
     settings = Settings.from_env()
-    storage = AsyncSqlStorage.from_url(database_url(None))
+    storage = awaiting_storage(database_url(None))
     inner = asgi_app(Authority(settings, storage, pages=pages()))
     return ClosingAsgi(inner, storage, urlsplit(settings.issuer).path)
 
@@ -47,11 +48,10 @@ def wsgi() -> WSGIApplication:
     from authority_core import Authority, Settings
     from authority_core.kernel.sync import run
     from authority_flask import wsgi_app
-    from authority_sql import SqlStorage
 
     configure_logging()
     settings = Settings.from_env()
-    authority = Authority(settings, SqlStorage.from_url(synchronous(database_url(None))), pages=pages())
+    authority = Authority(settings, blocking_storage(database_url(None)), pages=pages())
     application = wsgi_app(authority)
     run(authority.start())
     settle()
@@ -62,7 +62,7 @@ def wsgi() -> WSGIApplication:
 class ClosingAsgi:
     """An application below the path of its issuer, which settles the process and closes its storage at the end."""
 
-    def __init__(self, application: ASGIApp, storage: AsyncSqlStorage, prefix: str = "") -> None:
+    def __init__(self, application: ASGIApp, storage: AsyncSqlStorage | AsyncSplitStorage, prefix: str = "") -> None:
         self._application, self._storage, self._prefix = application, storage, prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,8 +15,8 @@ PREFIX = "AUTHORITY_"
 # Variables of the command line and of the deployment, which are not settings of the issuer.
 OUTSIDE = frozenset(
     PREFIX + name
-    for name in ("BASE_URL", "DATABASE_URL", "HOST", "PORT", "WORKERS", "LOG_LEVEL", "ADMIN_EMAIL", "ADMIN_USERNAME",
-                 "ADMIN_PASSWORD", "ADMIN_NAME", "ADAPTER")
+    for name in ("BASE_URL", "DATABASE_URL", "REDIS_URL", "REDIS_KINDS", "CACHE_KEY_PREFIX", "HOST", "PORT", "WORKERS",
+                 "LOG_LEVEL", "ADMIN_EMAIL", "ADMIN_USERNAME", "ADMIN_PASSWORD", "ADMIN_NAME", "ADAPTER")
 )  # fmt: skip
 
 
