@@ -124,7 +124,6 @@ def administration(database: str | None, settings: Settings | None = None) -> It
 
     from .storages import blocking_storage
 
-
     need_sql()
     chosen = settings or Settings.from_env()
     url = database_url(database)
