@@ -116,7 +116,7 @@ def test_a_database_of_a_newer_release_is_left_alone(terminal, tmp_path, name):
     url, lines = terminal.environ["AUTHORITY_DATABASE_URL"], file_of(USER)
     (tmp_path / "people.jsonl").write_bytes(lines)
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-        connection.execute("UPDATE authority_alembic_version SET version_num = '0002'")
+        connection.execute("UPDATE authority_alembic_version SET version_num = 'next'")
         connection.commit()
         before = list(connection.iterdump())
         arguments = [one.format(url=url, folder=tmp_path) for one in TOUCHING.get(name, ())]
@@ -124,7 +124,7 @@ def test_a_database_of_a_newer_release_is_left_alone(terminal, tmp_path, name):
 
         assert list(connection.iterdump()) == before
     assert (done.exit_code, done.stdout if name != "config check" else "") == (1, "")
-    assert done.stderr.count("of a newer release, at revision 0002: install that release, or restore a backup") == 1
+    assert done.stderr.count("of a newer release, at revision next: install that release, or restore a backup") == 1
     assert "authority migrate" not in done.stderr
 
 
@@ -132,7 +132,7 @@ def test_a_demo_on_a_database_of_a_newer_release_says_so_too(terminal):
     """In a process of its own, which ends."""
     url = terminal.environ["AUTHORITY_DATABASE_URL"]
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-        connection.execute("UPDATE authority_alembic_version SET version_num = '0002'")
+        connection.execute("UPDATE authority_alembic_version SET version_num = 'next'")
         connection.commit()
     done = command("demo", "--port", str(free_port()), "--database", url)
 

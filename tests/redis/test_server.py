@@ -174,6 +174,18 @@ def test_consent_that_has_ended_is_forgotten_too(server: RedisServer, storage: R
     assert storage.consents("subject") == [evolve(over, keep_until=None, version=2)]
 
 
+def test_the_list_of_ends_lives_as_long_as_the_list_of_all(server: RedisServer, storage: RedisStorage):
+    """What is over can leave the list of all however long nobody consents: whichever of two came first."""
+    keep = dt.datetime.now(dt.timezone.utc) + timedelta(days=2)
+    ends, stays = evolve(s.a_consent("ends"), keep_until=keep), s.a_consent("stays")
+    for order in ([ends, stays], [stays, ends]):
+        server.flush()
+        storage.commit([Replace(order[0])])
+        storage.commit([Replace(order[1])])
+        with server.client() as client:
+            assert (client.ttl("authority:consents"), client.ttl("authority:consents:ends")) == (-1, -1)
+
+
 def test_pages_of_consents_are_full_and_in_order(server: RedisServer, storage: RedisStorage):
     """Whenever they end, and whatever was forgotten between them."""
     now = dt.datetime.now(dt.timezone.utc)

@@ -215,6 +215,7 @@ function write.replace(it)
       redis.call('HSET', it.key, 'e', it.by_end)
       list(by_end, string.format('%.0f', at), it.member, at)
     end
+    if not forgotten(index) then redis.call('PERSIST', by_end) end -- it must still tell what is to leave the index
   elseif at then -- what is over leaves the list; what never ends has the score 0
     redis.call('ZREMRANGEBYSCORE', index, '(0', now)
     list(index, string.format('%.0f', at), it.member, at)
