@@ -1,13 +1,16 @@
-"""Forgetting meets renewals and other cleanups on PostgreSQL, which looks again at rows that it waited for."""
+"""Forgetting on PostgreSQL: beside renewals and other cleanups, and until nothing is left."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import psycopg
 import pytest
 from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 from authority_core.kernel.changes import Change, CutOff, Put, Replace, Revoke, Spend
@@ -15,6 +18,7 @@ from authority_core.testing.contract.samples import KEEP, LATER, NOW, a_grant, a
 from authority_sql import SqlStorage
 from authority_sql.plan import plan
 from authority_sql.statements import Statements, statements_for
+from support.mixing import VISITS, everything_grows, everything_is_forgotten, furnished
 from support.postgres import emptied
 from support.waiting import until
 
@@ -115,3 +119,40 @@ def test_several_cleanups_share_the_work(url: str, storage: SqlStorage):
 
     assert len(gone) == 4
     assert sum(gone) + storage.cleanup(LATER) == 500
+
+
+# --- any mix of requests ---------------------------------------------------------------------------------------------
+
+
+def rows(url: str) -> dict[str, int]:
+    """Return how many rows each table has, whatever tables there are."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        tables = connection.execute("SELECT relname FROM pg_stat_user_tables").fetchall()
+        names = {name for (name,) in tables} - {"authority_alembic_version"}
+        counts = {name: connection.execute(f"SELECT count(*) FROM {name}".encode()).fetchone() for name in names}
+    return {name: 0 if found is None else found[0] for name, found in counts.items()}
+
+
+@contextmanager
+def at_work() -> Iterator[tuple[SqlStorage, str]]:
+    """Yield storage in the empty database, and its URL."""
+    url = emptied()
+    storage = SqlStorage.from_url(url)
+    try:
+        yield storage, url
+    finally:
+        storage.close()
+
+
+@given(st.lists(VISITS, min_size=3, max_size=8), st.sampled_from((0, 10)))
+@settings(max_examples=3)
+def test_any_mix_of_requests_and_time_leaves_nothing(visits, days):
+    """Every table has the size that the people, clients, keys and consents without an end give it."""
+    with at_work() as (storage, url):
+        everything_is_forgotten(furnished(storage, consent_ttl_days=days), lambda: rows(url), visits)
+
+
+def test_the_visits_fill_the_tables():
+    """The control: every table is found full that is found empty later."""
+    with at_work() as (storage, url):
+        everything_grows(furnished(storage, consent_ttl_days=10), lambda: rows(url))

@@ -3,147 +3,81 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import sqlite3
 import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authority_core import Authority
-from authority_core.kernel.changes import Conflict, Put, Replace, Spend, StorageUnavailable
+from authority_core.kernel.changes import Conflict, Put, Spend, StorageUnavailable
 from authority_core.kernel.sync import run
 from authority_core.testing.contract.samples import KEEP, LATER, NOW, a_refresh_token, key_of
 from authority_core.testing.memory import MemoryStorage
 from authority_core.testing.moments import Clock
 from authority_sql import SqlStorage, migrate
 from authority_starlette import cleanup_forever, in_threads
-from support.relying_party import RelyingParty
+from support.mixing import VISITS, everything_grows, everything_is_forgotten, furnished, in_memory
 from support.server import Server, make_server, make_settings, pages
 
-FIXED = {"clients", "users", "user_identifiers", "signing_keys", "authorizations", "authority_alembic_version"}
-"""Tables whose size is that of the clients and people there are."""
+DAYS = st.sampled_from((0, 10))
+"""`consent_ttl_days`: whether consents have an end."""
 
 
-def visit(server: Server, action: str, who: str, client_id: str, kept: list[str]) -> None:
-    """Do one thing that a client or a person does; what is refused counts, too."""
-    party, browser = RelyingParty(server, client_id), server.browser()
-    token = kept[-1] if kept else "nonsense"
-    if action == "flow":
-        answer = party.redeem(party.code(browser, who))
-        kept.append(json.loads(answer.body).get("refresh_token", "none"))
-    elif action == "begin":
-        browser.get(party.url())
-    elif action == "code":
-        party.redeem(code := party.code(browser, who))
-        server.clock.wind(seconds=20)
-        party.redeem(code)
-    elif action == "deny":
-        page = browser.follow(browser.sign_in(who, page=browser.follow(browser.get(party.url(prompt="consent")))))
-        browser.deny(page)
-    elif action == "refresh":
-        party.refresh(token)
-    elif action == "revoke":
-        party.revoke(token)
-    elif action == "fail":
-        browser.sign_in(who, "wrong")
-    elif action == "stranger":
-        browser.sign_in("nobody", "wrong")
-    elif action == "sign out":
-        browser.sign_in(who)
-        browser.sign_out()
-    elif action == "credentials":
-        RelyingParty(server, "service").credentials()
-    elif action == "shut out":
-        run(server.authority.users.deactivate({"alice": "u1", "bob": "u2"}[who]))
-        run(server.authority.users.activate({"alice": "u1", "bob": "u2"}[who]))
-    server.clock.wind(seconds=1)
-
-
-ACTIONS = (
-    "flow", "begin", "code", "deny", "refresh", "revoke", "fail", "stranger", "sign out", "credentials", "shut out",
-)  # fmt: skip
-VISITS = st.tuples(
-    st.sampled_from(ACTIONS), st.sampled_from(("alice", "bob")), st.sampled_from(("web", "other", "spa", "poster"))
-)
-
-
-def in_memory_sizes(storage: MemoryStorage) -> dict[str, int]:
-    sizes = {kind.__name__: len(table) for kind, table in storage._records.items()}
-    marks = {"spent": storage._spent, "revoked": storage._revoked, "cut off": storage._cut_off}
-    return sizes | {name: len(table) for name, table in {**marks, "counters": storage._counters}.items()}
-
-
-@given(st.lists(VISITS, max_size=8), st.sampled_from(("jwt", "opaque")))
+@given(st.lists(VISITS, max_size=8), DAYS)
 @settings(max_examples=25)
-def test_any_mix_of_requests_and_time_leaves_nothing(visits, token_format):
-    """In memory: people, clients, keys and consents stay; codes, tokens, grants, sessions, marks and counters go."""
-    server = make_server(access_token_format=token_format)
-    kept: list[str] = []
-    for action, who, client_id in visits:
-        visit(server, action, who, client_id, kept)
-    server.clock.wind(days=3 * 365)
-    run(server.authority.cleanup())
-    sizes = in_memory_sizes(server.storage)
+def test_any_mix_of_requests_and_time_leaves_nothing(visits, days):
+    """In memory: people, clients, keys and consents without an end stay; all else goes, of deleted clients too."""
+    storage = MemoryStorage()
 
-    assert {name for name, size in sizes.items() if size} <= {"Client", "User", "SigningKey", "Consent"}
-    assert sizes.get("Consent", 0) <= 2 * 4
-    assert (sizes["Client"], sizes["User"]) == (7, 2)
+    everything_is_forgotten(furnished(storage, consent_ttl_days=days), lambda: in_memory(storage), visits)
 
 
 def test_the_visits_fill_the_tables():
     """The control: before time has passed there is something to forget in every table."""
-    server, kept = make_server(access_token_format="opaque"), []
-    for action in ACTIONS:
-        visit(server, action, "alice", "web", kept)
-    sizes = in_memory_sizes(server.storage)
-    of_records = {"Grant", "AuthorizationCode", "RefreshToken", "AccessToken", "Interaction", "Session", "AuditRecord"}
+    storage = MemoryStorage()
 
-    assert {name for name, size in sizes.items() if size} >= {*of_records, "spent", "revoked", "cut off", "counters"}
+    everything_grows(furnished(storage, consent_ttl_days=10), lambda: in_memory(storage))
 
 
-@given(st.lists(VISITS, min_size=3, max_size=8))
+@given(st.lists(VISITS, min_size=3, max_size=8), DAYS)
 @settings(max_examples=5)
-def test_any_mix_of_requests_and_time_leaves_nothing_in_sqlite(visits):
-    """In a database: every table has the size it had before the first request, but for consents."""
+def test_any_mix_of_requests_and_time_leaves_nothing_in_sqlite(visits, days):
+    """In a database: every table has the size it had before the first request."""
+    with in_sqlite() as (storage, path):
+        everything_is_forgotten(furnished(storage, consent_ttl_days=days), lambda: rows(path), visits)
+
+
+def test_the_visits_fill_the_tables_of_sqlite():
+    """The control: every table is found full that is found empty later."""
+    with in_sqlite() as (storage, path):
+        everything_grows(furnished(storage, consent_ttl_days=10), lambda: rows(path))
+
+
+@contextmanager
+def in_sqlite() -> Iterator[tuple[SqlStorage, str]]:
+    """Yield storage in a new file, and the file's path."""
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/a.db"
-        migrate(url)
-        storage = SqlStorage.from_url(url)
-        memory = make_server(access_token_format="opaque")
-        for record in (*memory.storage.clients(), *memory.storage.users(), *memory.storage.signing_keys()):
-            storage.commit([Replace(evolve(record, version=0))])
-        server = make_server(storage=memory.storage, settings=memory.settings, wrapped=lambda _: storage)
-        kept: list[str] = []
-        before = _rows(f"{folder}/a.db")
-        for action, who, client_id in visits:
-            visit(server, action, who, client_id, kept)
-        grown = _rows(f"{folder}/a.db")
-        server.clock.wind(days=3 * 365)
-        while run(server.authority.cleanup(batch=7, limit=20)):
-            pass
-        after = _rows(f"{folder}/a.db")
-        storage.close()
-
-    assert {name: size for name, size in after.items() if name != "authorizations"} == {
-        name: size for name, size in before.items() if name != "authorizations"
-    }
-    assert {name for name, size in after.items() if size} <= FIXED
-    assert sum(grown.values()) >= sum(before.values())
+        migrate(f"sqlite:///{folder}/a.db")
+        storage = SqlStorage.from_url(f"sqlite:///{folder}/a.db")
+        try:
+            yield storage, f"{folder}/a.db"
+        finally:
+            storage.close()
 
 
-def _rows(path: str) -> dict[str, int]:
-    connection = sqlite3.connect(path)
-    try:
-        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+def rows(path: str) -> dict[str, int]:
+    """Return how many rows each table has, whatever tables there are."""
+    with closing(sqlite3.connect(path)) as connection:
+        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        names -= {"authority_alembic_version"}
         return {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names}
-    finally:
-        connection.close()
 
 
 def spent_server(count: int, **parts: object) -> Server:
