@@ -17,10 +17,12 @@ from authority_core.kernel.records import (
     AuthorizationCode,
     Client,
     Consent,
+    Counter,
     Grant,
     RefreshToken,
     Session,
     Stored,
+    User,
 )
 from authority_core.kernel.sync import METHODS
 from authority_core.testing.memory import MemoryStorage
@@ -77,6 +79,87 @@ class OneByOne(_Reads):
     async def commit(self, changes: Sequence[Change]) -> None:
         for change in in_order(changes):
             self._right.commit([change])
+
+
+class WithoutALock(MemoryStorage):
+    """Looks into a dictionary whether a key is spent, and writes it on the next line: a thread may come in between."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        spends = [change for change in changes if isinstance(change, Spend)]
+        for spend in spends:
+            if spend.key in self._spent:
+                raise Conflict
+            self._spent[spend.key] = spend
+        super().commit([change for change in changes if not isinstance(change, Spend)])
+
+
+class InsertsWithoutALock(MemoryStorage):
+    """Looks for a grant of the same id, and inserts when there is none."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        grants = [change.record for change in changes if isinstance(change, Put) and isinstance(change.record, Grant)]
+        if any(self.grant(grant.grant_id) for grant in grants):
+            raise Conflict
+        super().commit([change for change in changes if not isinstance(change, Put) or change.record not in grants])
+        self._records[Grant] |= {grant.grant_id: grant for grant in grants}
+
+
+class CountsOnOneLine(MemoryStorage):
+    """Reads a number, adds and writes it, which is one line of Python and three steps of its interpreter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers: dict[Digest, int] = {}
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if isinstance(change, Count):
+                self._numbers[change.key] = self._numbers.get(change.key, 0) + (change.by or 0)
+                self._counters[change.key] = Counter(value=self._numbers[change.key], expires_at=change.until)
+        super().commit([change for change in changes if not isinstance(change, Count)])
+
+
+class LooksAtAFullCounter(MemoryStorage):
+    """Asks whether there is room, and then counts."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if isinstance(change, Count):
+                self._check_count(change)
+        super().commit([evolve(one, most=None) if isinstance(one, Count) else one for one in changes])
+
+
+class OneByOneInThreads(MemoryStorage):
+    """Writes change after change, each under a lock of its own."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        for change in in_order(changes):
+            super().commit([change])
+
+
+class ChecksVersionsFirst(MemoryStorage):
+    """Compares the version, and then writes the record, whatever has come in between."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        records = [change.record for change in changes if isinstance(change, Replace)]
+        for record in records:
+            self._check_version(record)
+        super().commit([change for change in changes if not isinstance(change, Replace)])
+        for record in records:
+            self._apply(Replace(record))
+
+
+class LooksForNames(MemoryStorage):
+    """Asks whether a name is taken, and then takes it."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        users = [one for one in changes if isinstance(one, Replace) and isinstance(one.record, User)]
+        for change in users:
+            self._check_version(change.record)
+            self._check_unique(change.record)
+        for change in users:
+            self._apply(change)
+        super().commit([change for change in changes if change not in users])
 
 
 class LivenessOnTheGrant(_Reads):

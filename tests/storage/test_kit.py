@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
+import threading
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 from unittest import SkipTest
 
 import pytest
 
 from authority_core.kernel.encoding import Digest
+from authority_core.kernel.sync import run
 from authority_core.testing.contract import ContractBroken, StorageContract
+from authority_core.testing.contract.stage import STEPPING, Stage
 from authority_core.testing.memory import MemoryStorage
 from authority_sql import SqlStorage, migrate
 from storage import broken
@@ -71,12 +77,75 @@ FAULTS = [
 ]
 
 
+HIDDEN = [
+    (broken.WithoutALock, "test_one_of_many_spends_a_key"),
+    (broken.WithoutALock, "test_one_of_many_is_let_through"),
+    (broken.InsertsWithoutALock, "test_one_of_many_inserts_a_record"),
+    (broken.CountsOnOneLine, "test_no_increment_is_lost"),
+    (broken.LooksAtAFullCounter, "test_a_counter_admits_exactly_its_most"),
+    (broken.ChecksVersionsFirst, "test_one_of_many_replaces_a_version"),
+    (broken.LooksForNames, "test_one_of_many_takes_a_name"),
+]
+"""Races of threads within a few lines, which a few hundred commits at full speed do not meet."""
+FAULTS += [
+    *HIDDEN,
+    (broken.OneByOneInThreads, "test_a_lost_spend_writes_nothing"),
+    (broken.OneByOneInThreads, "test_a_stale_replace_writes_nothing"),
+    (broken.OneByOneInThreads, "test_a_second_put_writes_nothing"),
+]
+
+
 @pytest.mark.parametrize(("storage", "promise"), FAULTS, ids=lambda value: getattr(value, "__name__", value))
 def test_the_kit_catches(storage, promise):
     """A storage with a known fault breaks the promise that names it; the reference keeps it."""
     getattr(Right(), promise)()
     with pytest.raises((ContractBroken, broken.Conflict)):
         getattr(suite(storage), promise)()
+
+
+@pytest.mark.parametrize(("storage", "promise"), HIDDEN, ids=lambda value: getattr(value, "__name__", value))
+def test_the_kit_catches_races_every_time(storage, promise):
+    """What is wrong between two lines is found by every run, not by a lucky one."""
+    for _ in range(20):
+        with pytest.raises(ContractBroken):
+            getattr(suite(storage), promise)()
+
+
+def test_stepping_leaves_the_tracer_of_a_thread_alone():
+    """A debugger's or coverage's tracer is there again after a race, and the storage was entered step by step."""
+
+    def tracer(frame, event, argument):
+        return None
+
+    class Traced(MemoryStorage):
+        tracers: ClassVar[list[object]] = []
+
+        def commit(self, changes):
+            self.tracers.append(sys.gettrace())
+            super().commit(changes)
+
+    after = []
+
+    async def attempt(storage):
+        storage.commit([])
+
+    class Watched(threading.Thread):
+        def run(self):
+            super().run()
+            after.append(sys.gettrace())
+
+    storage = Traced()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading, "Thread", Watched)
+        before = threading.gettrace()
+        threading.settrace(tracer)
+        try:
+            run(Stage(storage, None).contend([partial(attempt, storage)] * 8, stepwise=True))
+        finally:
+            threading.settrace(before)
+
+    assert after == [tracer] * 8
+    assert sum(one is not tracer for one in storage.tracers) == STEPPING
 
 
 class Digested(StorageContract):

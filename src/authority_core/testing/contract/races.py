@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from attrs import evolve
 
 from ...kernel.changes import Change, Conflict, Count, Put, Replace, Revoke, Spend
@@ -19,10 +21,12 @@ from .samples import (
     an_audit_record,
     key_of,
 )
-from .stage import CONTENDERS, Stage, expect, expect_same, promise
+from .stage import CONTENDERS, STEPPING, Stage, expect, expect_same, promise
 
 _ATTEMPTS = 1000
 """More than enough: with each round at least one contender is through."""
+_PACES = (False, True)
+"""Everybody at full speed, and the first few step by step."""
 
 
 class Races:
@@ -31,7 +35,7 @@ class Races:
     @promise
     async def test_one_of_many_spends_a_key(self, stage: Stage) -> None:
         """Of all commits that spend a key one succeeds, for every kind; the mark and all else are the winner's."""
-        for kind in SPENDABLE:
+        for number, kind in enumerate(SPENDABLE):
             key = key_of("contested", kind)
             contenders: list[list[Change]] = [
                 [
@@ -41,7 +45,7 @@ class Races:
                 ]
                 for at in range(CONTENDERS)
             ]
-            winners = await stage.contend_to_commit(contenders)
+            winners = await stage.contend_to_commit(contenders, stepwise=number < 3)
 
             expect_same(len(winners), 1, f"of {CONTENDERS} commits that spend one {kind} exactly one succeeds")
             written = [at for at in range(CONTENDERS) if await stage.storage.grant(f"{kind}-{at}") is not None]
@@ -76,68 +80,79 @@ class Races:
     @promise
     async def test_one_of_many_inserts_a_record(self, stage: Stage) -> None:
         """Of all `Put` of one key one succeeds."""
-        contenders = [[Put(evolve(a_grant(), subject=f"subject-{at}"))] for at in range(CONTENDERS)]
-        winners = await stage.contend_to_commit(contenders)
+        for stepwise in _PACES:
+            name = f"stepwise: {stepwise}"
+            contenders = [[Put(evolve(a_grant(name), subject=f"subject-{at}"))] for at in range(CONTENDERS)]
+            winners = await stage.contend_to_commit(contenders, stepwise=stepwise)
 
-        expect_same(len(winners), 1, "one Put of a key succeeds")
-        grant = await stage.storage.grant("grant")
-        expect(grant is not None and grant.subject == f"subject-{winners[0]}", "the record is the winner's")
+            expect_same(len(winners), 1, "one Put of a key succeeds")
+            grant = await stage.storage.grant(name)
+            expect(grant is not None and grant.subject == f"subject-{winners[0]}", "the record is the winner's")
 
     @promise
     async def test_one_of_many_replaces_a_version(self, stage: Stage) -> None:
         """Of all `Replace` of one version one succeeds, the first write included."""
-        for version in (0, 1, 2):
+        for version, stepwise in ((0, False), (1, False), (2, True), (0, True)):
+            record = a_client("client" if version or not stepwise else "another")
             contenders = [
-                [Replace(evolve(a_client(), name=f"{version}-{at}", version=version))] for at in range(CONTENDERS)
+                [Replace(evolve(record, name=f"{version}-{at}", version=version))] for at in range(CONTENDERS)
             ]
-            winners = await stage.contend_to_commit(contenders)
+            winners = await stage.contend_to_commit(contenders, stepwise=stepwise)
 
             expect_same(len(winners), 1, f"one Replace of version {version} succeeds")
-            client = await stage.storage.client("client")
+            client = await stage.storage.client(record.client_id)
             expect(client is not None and client.name == f"{version}-{winners[0]}", "the record is the winner's")
             expect(client is not None and client.version == version + 1, "storage adds one to the version")
 
     @promise
     async def test_one_of_many_takes_a_name(self, stage: Stage) -> None:
         """Of many who register the same name or address at once, one has it."""
-        by_name = [[Replace(a_user(f"user-{at}", "alice", None))] for at in range(CONTENDERS)]
-        by_address = [[Replace(a_user(f"other-{at}", None, "bob@mail.example"))] for at in range(CONTENDERS)]
-        for contenders in (by_name, by_address):
-            expect_same(len(await stage.contend_to_commit(contenders)), 1, "a name has one owner")
+        for stepwise in _PACES:
+            names = (f"alice-{stepwise}", None), (None, f"{stepwise}@mail.example")
+            for username, email in names:
+                users = [a_user(f"{username}-{email}-{at}", username, email) for at in range(CONTENDERS)]
+                winners = await stage.contend_to_commit([[Replace(user)] for user in users], stepwise=stepwise)
+
+                expect_same(len(winners), 1, "a name has one owner")
 
     @promise
     async def test_no_increment_is_lost(self, stage: Stage) -> None:
         """A counter counts every commit, one that starts it included."""
-        key = key_of("counter", "sign-in")
+        for stepwise in _PACES:
+            count = Count(key_of(f"stepwise: {stepwise}", "sign-in"), NOW, LATER)
+            attempt = partial(_until_through, stage.storage, [count])
+            outcomes = await stage.contend([attempt] * CONTENDERS, stepwise=stepwise)
 
-        outcomes = await stage.contend([lambda: _until_through(stage.storage, [Count(key, NOW, LATER)])] * CONTENDERS)
-        expect_same(outcomes, [None] * CONTENDERS, "every Count is committed in the end")
-        counter = await stage.storage.counter(key)
-        expect(counter is not None and counter.value == CONTENDERS, f"of {CONTENDERS} increments none is lost")
+            expect_same(outcomes, [None] * CONTENDERS, "every Count is committed in the end")
+            counter = await stage.storage.counter(count.key)
+            expect_same(counter and counter.value, CONTENDERS, f"of {CONTENDERS} increments none is lost")
 
     @promise
     async def test_a_counter_admits_exactly_its_most(self, stage: Stage) -> None:
         """Of many who count up to a most at once, exactly so many succeed."""
-        key = key_of("counter", "admission")
+        most = STEPPING - 1  # fewer than keep step
+        for stepwise in _PACES:
+            count = Count(key_of(f"stepwise: {stepwise}", "admission"), NOW, LATER, most=most)
+            admitted = await stage.contend_to_commit([[count]] * CONTENDERS, stepwise=stepwise)
 
-        admitted = await stage.contend_to_commit([[Count(key, NOW, LATER, most=5)] for _ in range(CONTENDERS)])
-        expect_same(len(admitted), 5, "five get in, whoever comes first")
+            expect_same(len(admitted), most, "exactly so many get in, whoever comes first")
 
     @promise
     async def test_a_grant_born_while_it_is_revoked_is_dead(self, stage: Stage) -> None:
         """`Put` and `Revoke` at the same time: whatever the order, the grant is dead afterwards."""
-        pairs = CONTENDERS // 2
-        contenders: list[list[Change]] = []
-        for at in range(pairs):
-            birth: list[Change] = [Put(a_grant(f"grant-{at}", None))]
-            end: list[Change] = [Revoke("grant", f"grant-{at}", NOW, KEEP)]
-            contenders += [birth, end] if at % 2 else [end, birth]
-        winners = await stage.contend_to_commit(contenders)
+        for stepwise in _PACES:
+            names = [f"{stepwise}-{at}" for at in range(CONTENDERS // 2)]
+            contenders: list[list[Change]] = []
+            for at, name in enumerate(names):
+                birth: list[Change] = [Put(a_grant(name, None))]
+                end: list[Change] = [Revoke("grant", name, NOW, KEEP)]
+                contenders += [birth, end] if at % 2 else [end, birth]
+            winners = await stage.contend_to_commit(contenders, stepwise=stepwise)
 
-        expect_same(len(winners), 2 * pairs, "neither a birth nor an end is in conflict")
-        for at in range(pairs):
-            grant = await stage.storage.grant(f"grant-{at}")
-            expect(grant is not None and grant.revoked_at is not None, "no grant escapes its revocation")
+            expect_same(len(winners), len(contenders), "neither a birth nor an end is in conflict")
+            for name in names:
+                grant = await stage.storage.grant(name)
+                expect(grant is not None and grant.revoked_at is not None, "no grant escapes its revocation")
 
     @promise
     async def test_strangers_do_not_disturb_each_other(self, stage: Stage) -> None:

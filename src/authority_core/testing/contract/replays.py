@@ -24,7 +24,7 @@ class Replays:
             [of_others(at), Spend(key_of(f"own-{at}"), NOW, KEEP), Put(a_grant(f"grant-{at}"))]
             for at in range(CONTENDERS)
         ]
-        winners = await stage.contend_to_commit(contenders)
+        winners = await stage.contend_to_commit(contenders, stepwise=True)
 
         expect_same(len(winners), 1, f"of {CONTENDERS} commits with one jti exactly one succeeds")
         stored = [at for at in range(CONTENDERS) if await stage.storage.grant(f"grant-{at}") is not None]
