@@ -18,6 +18,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import attrs
 
+from authority_core.kernel.identity import comparable
 from authority_core.kernel.records import (
     AuditRecord, Client, Consent, Grant, Insertable, Mutable, Session, SigningKey, User,
 )  # fmt: skip
@@ -45,7 +46,7 @@ def document_of(record: Insertable | Mutable, **changed: int) -> Document:
     """Return the document of *record*."""
     document = {"_id": id_of(record), **plain(record), **changed}
     if isinstance(record, User):
-        names = {text.lower() for text in (record.username, record.email) if text is not None}
+        names = {comparable(text) for text in (record.username, record.email) if text is not None}
         # An empty list would count as a value that two users share; a field that is absent does not.
         document |= {"identifiers": sorted(names)} if names else {}
     return document

@@ -6,11 +6,11 @@ suffix is ASCII without white space, two things never share one, and nobody's id
 
 from __future__ import annotations
 
-import unicodedata
 from urllib.parse import quote
 
 from authority_core.kernel import records as r
 from authority_core.kernel.encoding import Digest
+from authority_core.kernel.identity import comparable
 
 CLIENTS = "clients"
 USERS = "users"
@@ -34,11 +34,6 @@ def named(family: str, *texts: str) -> str:
 def keyed(family: str, key: Digest) -> str:
     """Return the suffix of a thing that a digest identifies; any bytes may be looked for."""
     return f"{family}:{bytes(key).hex()}"
-
-
-def canonical(identifier: str) -> str:
-    """Return the form in which names and addresses are compared: NFC, lower case."""
-    return unicodedata.normalize("NFC", identifier).lower()
 
 
 def of(record: r.Insertable | r.Mutable) -> str:
@@ -91,7 +86,7 @@ def marks_of_session(session: r.Session) -> str:
 def unique(record: r.Mutable) -> list[str]:
     """Return the suffixes of the keys that only one record of the kind may hold."""
     if isinstance(record, r.User):
-        texts = {canonical(text) for text in (record.username, record.email) if text is not None}
+        texts = {comparable(text) for text in (record.username, record.email) if text is not None}
         return [named("name", text) for text in sorted(texts)]
     return [keyed("cookie", whole(record.key))] if isinstance(record, r.Session) else []
 

@@ -7,7 +7,6 @@ survives on every database; sets and lists are JSON text in ASCII, so no charact
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
@@ -53,11 +52,6 @@ def earliest(*values: int | None) -> datetime | None:
     if values.count(None) == len(values):
         return None
     return moment_of(min(value for value in values if value is not None))
-
-
-def canonical(identifier: str | None) -> str | None:
-    """Return the form in which names and addresses are compared: NFC, lower case."""
-    return None if identifier is None else unicodedata.normalize("NFC", identifier).lower()
 
 
 def storable(text: str) -> bool:

@@ -11,11 +11,12 @@ from typing import Any, assert_never
 from attrs import evolve
 
 from authority_core.kernel.changes import Change, Count, CutOff, Put, Remove, Replace, Revoke, Spend, in_order
+from authority_core.kernel.identity import comparable
 from authority_core.kernel.records import Mutable, User
 from authority_core.kernel.values import transient
 
 from . import shapes
-from .kinds import canonical, digest_of, micros
+from .kinds import digest_of, micros
 from .prepared import Prepared, Values
 from .statements import Statements
 
@@ -76,8 +77,8 @@ def _turn(change: Change) -> tuple[int, str, object]:
 def _names(statements: Statements, user: User, *, taken: bool) -> list[Step]:
     """Return the statements that give up all of *user*'s identifiers, and take those of the record."""
     freed = [] if user.version == 0 else [_sure(statements.unname_user, (user.user_id,))]
-    names = {canonical(user.username), canonical(user.email)} - {None} if taken else set()
-    return freed + [_sure(statements.name_user, (name, user.user_id)) for name in sorted(filter(None, names))]
+    names = {comparable(text) for text in (user.username, user.email) if text} if taken else set()
+    return freed + [_sure(statements.name_user, (name, user.user_id)) for name in sorted(names)]
 
 
 def _made(prepared: Prepared, values: Values) -> Step:

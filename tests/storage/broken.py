@@ -19,6 +19,7 @@ from authority_core.kernel.records import (
     Consent,
     Counter,
     Grant,
+    Mutable,
     RefreshToken,
     Session,
     Stored,
@@ -198,6 +199,19 @@ class NoVersionsOfConsents(_Reads):
             return change
         known = self._right.consent(change.record.subject, change.record.client_id)
         return type(change)(evolve(change.record, version=known.version if known else 0))
+
+
+class ComparesSmallLetters(MemoryStorage):
+    """Compares names and addresses in small letters, however they are spelled in Unicode."""
+
+    def _check_unique(self, record: Mutable) -> None:
+        if not isinstance(record, User):
+            return super()._check_unique(record)
+        names = {text.lower() for text in (record.username, record.email) if text is not None}
+        for user in self.users():
+            if user.user_id != record.user_id and names & {str(user.username).lower(), str(user.email).lower()}:
+                raise Conflict
+        return None
 
 
 class TakesLinesTwice(MemoryStorage):

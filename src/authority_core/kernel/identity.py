@@ -14,9 +14,14 @@ _USERNAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,255}\Z")
 
 
+def comparable(identifier: str) -> str:
+    """Return the form in which storage compares names and addresses: NFC, lower case."""
+    return unicodedata.normalize("NFC", identifier).lower()
+
+
 def canonical(identifier: str) -> str:
-    """Return the form in which identifiers are compared: trimmed, NFC, lower case."""
-    return unicodedata.normalize("NFC", identifier.strip()).lower()
+    """Return the form of what a person typed: trimmed, and `comparable`."""
+    return comparable(identifier.strip())
 
 
 def username_fault(username: str) -> str | None:

@@ -191,7 +191,10 @@ class UserReads(Protocol):
         ...
 
     async def user_by_identifier(self, identifier: str) -> User | None:
-        """Return the user whose name or e-mail address is *identifier*, which is already in canonical form."""
+        """Return the user whose name or e-mail address is *identifier*, which is in the form of `identity.comparable`.
+
+        In that form names and addresses are unique, and found; they are kept as they were written.
+        """
         ...
 
     async def users(self, after: str | None = None, limit: int = 100) -> Sequence[User]:

@@ -10,7 +10,6 @@ Records that a running server is writing at the moment may look half done: stop 
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter as Tally
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import TypeVar
 from attrs import evolve, field, frozen
 
 from ..kernel.encoding import Digest
+from ..kernel.identity import comparable
 from ..kernel.records import (
     AccessToken,
     AuditRecord,
@@ -235,11 +235,11 @@ def _people(kept: Contents, found: Contents) -> Iterator[str]:
     for user in users:
         for name in (user.username, user.email):
             if name is not None:
-                owners[_canonical(name)].add(user.user_id)
+                owners[comparable(name)].add(user.user_id)
     yield from (f"{len(ids)} accounts have the name {name}" for name, ids in owners.items() if len(ids) > 1)
     if found.names is not None:
         listed, own = dict(found.names), {name: min(ids) for name, ids in owners.items()}
-        if {_canonical(name): owner for name, owner in listed.items()} != own:
+        if {comparable(name): owner for name, owner in listed.items()} != own:
             yield "the list of names is not that of the accounts"
     known = {user.user_id for user in users}
     for session in sessions:
@@ -259,10 +259,6 @@ def _numbers(kept: Contents, found: Contents) -> Iterator[str]:
     pairs = [(consent.subject, consent.client_id) for consent in found.all(Consent)]
     if len(set(pairs)) < len(pairs):
         yield "a person's consent to one client is stored twice"
-
-
-def _canonical(name: str) -> str:
-    return unicodedata.normalize("NFC", name).lower()
 
 
 def _grants(found: Contents) -> dict[str, Grant]:

@@ -17,6 +17,7 @@ from attrs import evolve
 
 from ..kernel.changes import Change, Conflict, Count, CutOff, Put, Remove, Replace, Revoke, Spend
 from ..kernel.encoding import Digest
+from ..kernel.identity import comparable
 from ..kernel.records import (
     AccessToken,
     AuditRecord,
@@ -332,7 +333,7 @@ def _pair(consent: Consent) -> tuple[str, str]:
 
 
 def _identifiers(user: User) -> set[str]:
-    return {text.lower() for text in (user.username, user.email) if text is not None}
+    return {comparable(text) for text in (user.username, user.email) if text is not None}
 
 
 _KEYS: dict[type, Callable[[object], object]] = {

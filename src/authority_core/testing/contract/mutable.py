@@ -101,6 +101,22 @@ class Mutable:
             expect_same(found and found.username, "Alice", "names are kept as they were written")
 
     @promise
+    async def test_a_name_has_one_owner_in_every_spelling(self, stage: Stage) -> None:
+        """What Unicode spells in several ways is one name, and one address: whichever came first, no twin is taken."""
+        storage, composed, decomposed = stage.storage, "Ren\u00e9e", "Rene\u0301e"
+        for at, (first, second) in enumerate(((composed, decomposed), (decomposed, composed))):
+            owner, thief = f"owner {at}", f"thief {at}"
+            await storage.commit([Replace(a_user(owner, f"{first}-{at}", f"{first}@{at}.example"))])
+            twins = a_user(thief, f"{second}-{at}", None), a_user(thief, None, f"{second}@{at}.example")
+            for twin in twins:
+                await expect_conflict(storage, [Replace(twin)], "another spelling is the same name")
+
+            for identifier in (f"ren\u00e9e-{at}", f"ren\u00e9e@{at}.example"):
+                found = await storage.user_by_identifier(identifier)
+                expect_same(found and found.user_id, owner, "the canonical form finds the owner")
+                expect_same(found and found.username, f"{first}-{at}", "names are kept as they were written")
+
+    @promise
     async def test_a_name_is_not_anothers_address(self, stage: Stage) -> None:
         """Nobody takes, as a name, the address by which another signs in."""
         await stage.storage.commit([Replace(a_user("one", None, "alice@mail.example"))])
