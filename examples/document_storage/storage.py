@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_args
 from attrs import evolve
 
 from authority_core.kernel.changes import (
-    Change, Conflict, Count, CutOff, Put, Remove, Replace, Revoke, Spend, StorageUnavailable, in_order,
+    Change, Conflict, Count, CutOff, Put, Remove, Replace, Revoke, Spend, StorageUnavailable, in_order, refuse_nameless,
 )  # fmt: skip
 from authority_core.kernel.encoding import Digest
 from authority_core.kernel.records import (
@@ -111,6 +111,8 @@ class DocumentStorage:
     # --- the one write
 
     def commit(self, changes: Sequence[Change]) -> None:
+        refuse_nameless(changes)
+
         def work(transaction: Any) -> None:
             for change in in_order(changes):
                 self._apply(change, transaction)

@@ -37,7 +37,7 @@ def keyed(family: str, key: Digest) -> str:
 
 
 def of(record: r.Insertable | r.Mutable) -> str:
-    """Return the suffix of *record*. Raises `ValueError` for a digest that is not one."""
+    """Return the suffix of *record*."""
     match record:
         case r.Client():
             return named("client", record.client_id)
@@ -54,20 +54,13 @@ def of(record: r.Insertable | r.Mutable) -> str:
         case r.AuditRecord():
             return named("audit", record.audit_id)
         case r.AuthorizationCode():
-            return keyed("code", whole(record.key))
+            return keyed("code", record.key)
         case r.RefreshToken():
-            return keyed("refresh", whole(record.key))
+            return keyed("refresh", record.key)
         case r.AccessToken():
-            return keyed("access", whole(record.key))
+            return keyed("access", record.key)
         case r.Interaction():
-            return keyed("interaction", whole(record.key))
-
-
-def whole(key: Digest) -> Digest:
-    """Return *key*, which is to be written. Raises `ValueError` for a digest that is not one."""
-    if len(key) != 32:
-        raise ValueError("a digest has 32 bytes")
-    return key
+            return keyed("interaction", record.key)
 
 
 def marks_of_grant(grant: r.Grant) -> str:
@@ -88,7 +81,7 @@ def unique(record: r.Mutable) -> list[str]:
     if isinstance(record, r.User):
         texts = {comparable(text) for text in (record.username, record.email) if text is not None}
         return [named("name", text) for text in sorted(texts)]
-    return [keyed("cookie", whole(record.key))] if isinstance(record, r.Session) else []
+    return [keyed("cookie", record.key)] if isinstance(record, r.Session) else []
 
 
 def order(*texts: str) -> bytes:

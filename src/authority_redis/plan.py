@@ -11,7 +11,18 @@ from typing import assert_never
 from attrs import evolve, field, frozen
 
 from authority_core.kernel import records as r
-from authority_core.kernel.changes import Change, Count, CutOff, Put, Remove, Replace, Revoke, Spend, in_order
+from authority_core.kernel.changes import (
+    Change,
+    Count,
+    CutOff,
+    Put,
+    Remove,
+    Replace,
+    Revoke,
+    Spend,
+    in_order,
+    refuse_nameless,
+)
 
 from . import names
 from .codec import encoded, milliseconds, stamp
@@ -31,7 +42,8 @@ class Call:
 
 
 def plan(changes: Sequence[Change]) -> Call:
-    """Return the call that makes *changes* happen. Raises `ValueError` for a digest that is not one."""
+    """Return the call that makes *changes* happen. Raises `ValueError` for one that is about nothing."""
+    refuse_nameless(changes)
     call = Call()
     for change in in_order(changes):
         keys, arguments = _step(change)
@@ -60,7 +72,7 @@ def _step(change: Change) -> tuple[list[str], list[Text]]:
             return [suffix], ["remove", str(record.version), suffix]
         case Count(key, at, until, by, most):
             numbers = ["" if number is None else str(number) for number in (by, most)]
-            counter = names.keyed("counter", names.whole(key))
+            counter = names.keyed("counter", key)
             return [counter], ["count", stamp(at), stamp(until), *numbers, milliseconds(until)]
         case _:
             assert_never(change)
@@ -68,7 +80,7 @@ def _step(change: Change) -> tuple[list[str], list[Text]]:
 
 def mark(spend: Spend) -> tuple[str, bytes]:
     """Return the suffix and the value of the mark that *spend* leaves."""
-    return names.keyed("spent", names.whole(spend.key)), stamp(spend.at).encode() + spend.salt
+    return names.keyed("spent", spend.key), stamp(spend.at).encode() + spend.salt
 
 
 def _put(record: r.Insertable) -> tuple[list[str], list[Text]]:

@@ -21,7 +21,7 @@ from datetime import datetime
 from attrs import evolve
 
 from authority_core.kernel.blocking import BlockingStorage
-from authority_core.kernel.changes import Change, Conflict, StorageUnavailable
+from authority_core.kernel.changes import Change, Conflict, StorageUnavailable, refuse_nameless
 from authority_core.kernel.encoding import Digest
 from authority_core.kernel.ports import Storage
 from authority_core.kernel.records import (
@@ -195,7 +195,9 @@ class Split:
         Raises:
             Conflict: Somebody was first. Nothing durable was written, and nothing was begun anywhere.
             StorageUnavailable: One of the two cannot be reached. Nothing is known to be whole.
+            ValueError: A change is about nothing. Nothing was written anywhere.
         """
+        refuse_nameless(changes)
         parts = divide(changes, self._kinds)
         if not parts.shared:
             await self._durable.commit(parts.durable)

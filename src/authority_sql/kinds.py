@@ -79,11 +79,11 @@ def optional(kind: Kind) -> Kind:
     return evolve(kind, nullable=True)
 
 
-def digest_of(value: bytes) -> bytes:
-    """Return *value*; raises `ValueError` unless it has the length of a digest."""
-    if len(value) != 32:
+def digest_of(value: object) -> bytes:
+    """Return *value*; raises `ValueError` unless it is a digest."""
+    if not isinstance(value, bytes) or len(value) != 32:
         raise ValueError("a digest has 32 bytes")
-    return bytes(value)
+    return value
 
 
 # The texts of scopes, audiences and methods repeat from request to request; their values are immutable and shared.

@@ -10,7 +10,18 @@ from typing import Any, assert_never
 
 from attrs import evolve
 
-from authority_core.kernel.changes import Change, Count, CutOff, Put, Remove, Replace, Revoke, Spend, in_order
+from authority_core.kernel.changes import (
+    Change,
+    Count,
+    CutOff,
+    Put,
+    Remove,
+    Replace,
+    Revoke,
+    Spend,
+    in_order,
+    refuse_nameless,
+)
 from authority_core.kernel.identity import comparable
 from authority_core.kernel.records import Mutable, User
 from authority_core.kernel.values import transient
@@ -22,10 +33,10 @@ from .statements import Statements
 
 _UNBOUNDED = 2**62
 _WANTED: Mapping[type[Change], Callable[[Any], object]] = {
-    Spend: lambda change: bytes(change.key),
+    Spend: lambda change: digest_of(change.key),
     Revoke: lambda change: (change.what, change.id),
     CutOff: lambda change: (change.subject, change.client_id or ""),
-    Count: lambda change: bytes(change.key),
+    Count: lambda change: digest_of(change.key),
 }
 """What names the row that several commits may want at the same time.
 
@@ -49,7 +60,7 @@ class Step:
 def plan(statements: Statements, changes: Sequence[Change]) -> list[Step]:
     """Return the statements that make *changes* happen, in the order of the storage protocol.
 
-    Raises `ValueError` for a digest that is not one.
+    Raises `ValueError` for a digest that is not one, and for an empty name.
     """
     steps: list[Step] = []
     for change in _untangled(in_order(changes)):
@@ -95,16 +106,21 @@ def _step(statements: Statements, change: Change) -> Step:
         case Spend(key, at, keep_until, salt):
             return _sure(statements.spend, (digest_of(key), micros(at), salt, micros(keep_until)))
         case Put(record):
-            return _sure(statements.inserts[type(record)], shapes.INSERTABLE[type(record)].encode(record))
+            values = shapes.INSERTABLE[type(record)].encode(record)
+            if not values[0]:  # the name of the record, or its key
+                refuse_nameless((change,))
+            return _sure(statements.inserts[type(record)], values)
         case Revoke(what, name, at, keep_until, reason):
             return _sure(statements.revoke, (what, name, micros(at), micros(keep_until), reason), over=(what, name))
         case CutOff(subject, client_id, at, keep_until, reason):
             key_values = subject, client_id is None, client_id or ""
-            values = *key_values, micros(at), micros(keep_until), reason
-            return _sure(statements.cut_off, values, over=key_values)
+            marked = *key_values, micros(at), micros(keep_until), reason
+            return _sure(statements.cut_off, marked, over=key_values)
         case Replace(record):
+            refuse_nameless((change,))
             return _replace(statements, record)
         case Remove(record):
+            refuse_nameless((change,))
             shape = shapes.MUTABLE[type(record)]
             return _made(statements.writes[type(record)].remove, (*shape.key_of(record), record.version))
         case Count():

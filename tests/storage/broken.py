@@ -5,12 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import TypeGuard
 
 from attrs import evolve
 
-from authority_core.kernel.changes import Change, Conflict, Count, CutOff, Put, Remove, Replace, Revoke, Spend, in_order
-from authority_core.kernel.encoding import Digest
+from authority_core.kernel.changes import (
+    Change,
+    Conflict,
+    Count,
+    CutOff,
+    Put,
+    Remove,
+    Replace,
+    Revoke,
+    Spend,
+    in_order,
+    refuse_nameless,
+)
+from authority_core.kernel.encoding import Digest, is_digest
 from authority_core.kernel.records import (
     AccessToken,
     AuditRecord,
@@ -343,6 +356,33 @@ class ForgetsFractions(MemoryStorage):
             case Count(until=until):
                 return evolve(change, until=until.replace(microsecond=0))
         return change
+
+
+class TakesAnyKey(MemoryStorage):
+    """Leaves it to its callers to know what they spend."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        spends = [change for change in changes if isinstance(change, Spend) and not is_digest(change.key)]
+        super().commit([change for change in changes if change not in spends])
+        self._spent |= {spend.key: spend for spend in spends}
+
+
+class RefusesTooLate(MemoryStorage):
+    """Looks at what it is to write when it comes to it, and leaves what it wrote before."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        whole = list(takewhile(is_named, in_order(changes)))
+        super().commit(whole)
+        if len(whole) < len(changes):
+            raise ValueError("what is this about?")
+
+
+def is_named(change: Change) -> bool:
+    try:
+        refuse_nameless([change])
+    except ValueError:
+        return False
+    return True
 
 
 class RefusesEverything(MemoryStorage):

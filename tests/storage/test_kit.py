@@ -59,7 +59,7 @@ FAULTS = [
     (broken.NoVersionsOfConsents, "test_every_mutable_record_has_versions"),
     (broken.ComparesSmallLetters, "test_a_name_has_one_owner_in_every_spelling"),
     (broken.TakesLinesTwice, "test_no_record_is_inserted_twice"),
-    (broken.NoneIsEmpty, "test_an_empty_name_ends_nothing_else"),
+    (broken.NoneIsEmpty, "test_marks_of_any_name_and_time"),
     (broken.ForgetsWhoEndedACode, "test_a_code_kept_elsewhere_shows_what_became_of_it"),
     (broken.ForgetsWhoEndedASession, "test_a_session_kept_elsewhere_shows_what_ended_it"),
     (broken.ForgetsTheHolderOfOneToken, "test_a_holder_is_the_account_of_the_subject"),
@@ -73,6 +73,8 @@ FAULTS = [
     (broken.ForgetsFractions, "test_spent_marks_come_back"),
     (broken.ForgetsFractions, "test_counters_come_back"),
     (broken.ForgetsFractions, "test_marks_of_any_name_and_time"),
+    (broken.TakesAnyKey, "test_a_change_about_nothing_is_refused"),
+    (broken.RefusesTooLate, "test_a_change_about_nothing_is_refused"),
     (broken.RefusesEverything, "test_everything_happens"),
     (broken.RefusesEverything, "test_strangers_do_not_disturb_each_other"),
 ]

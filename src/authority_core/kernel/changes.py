@@ -5,16 +5,31 @@ Decisions never write; they return changes, and storage makes all of them happen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
+from attrs.validators import in_
 
-from .encoding import Digest
+from .encoding import Digest, is_digest
 from .events import Event
-from .records import Insertable, Mutable
+from .records import (
+    AccessToken,
+    AuditRecord,
+    AuthorizationCode,
+    Client,
+    Consent,
+    Grant,
+    Insertable,
+    Interaction,
+    Mutable,
+    RefreshToken,
+    Session,
+    SigningKey,
+    User,
+)
 from .values import transient
 
 A = TypeVar("A", covariant=True)
@@ -36,6 +51,17 @@ class Conflict(Exception):
 
 class StorageUnavailable(Exception):
     """Storage cannot be reached or answered wrongly: nothing is known to be written; the request ends with 503."""
+
+
+def _named(change: object, attribute: Attribute[str], name: str) -> None:
+    """Refuse a mark of nothing: a storage might take it for a mark of everything."""
+    if not name:
+        raise ValueError(f"{type(change).__name__} has an empty {attribute.name}")
+
+
+def _named_or_none(change: object, attribute: Attribute[str | None], name: str | None) -> None:
+    if name is not None:
+        _named(change, attribute, name)  # type: ignore[arg-type]  # it is a text here
 
 
 @transient
@@ -67,11 +93,14 @@ class Spend:
 
 @frozen
 class Revoke:
-    """End one grant or session. Idempotent; the first time is kept; allowed before the thing itself is stored."""
+    """End one grant or session. Idempotent; the first time is kept; allowed before the thing itself is stored.
+
+    Raises `ValueError` for an empty *id*.
+    """
 
     place: ClassVar[int] = 1
-    what: Literal["grant", "session"]
-    id: str
+    what: Literal["grant", "session"] = field(validator=in_(("grant", "session")))
+    id: str = field(validator=_named)
     at: datetime
     keep_until: datetime
     reason: str = ""
@@ -82,12 +111,12 @@ class CutOff:
     """End every grant and session of *subject* created at *at* or before, stored already or not; the latest time wins.
 
     With *client_id*, only that client's grants. One change whatever their number, and no grant that is being born
-    at the same time escapes.
+    at the same time escapes. Raises `ValueError` for an empty *subject* or *client_id*; only `None` is every client.
     """
 
     place: ClassVar[int] = 1
-    subject: str
-    client_id: str | None
+    subject: str = field(validator=_named)
+    client_id: str | None = field(validator=_named_or_none)
     at: datetime
     keep_until: datetime
     reason: str = ""
@@ -138,6 +167,33 @@ def in_order(changes: Sequence[Change]) -> Sequence[Change]:
     if len(changes) < 2:
         return changes
     return tuple(sorted(changes, key=_place))
+
+
+_KEYED = frozenset({Spend, Count, AuthorizationCode, RefreshToken, AccessToken, Interaction, Session})
+_NAMES: dict[type, Callable[[Any], object]] = {
+    Grant: attrgetter("grant_id"),
+    AuditRecord: attrgetter("audit_id"),
+    Client: attrgetter("client_id"),
+    Consent: lambda consent: consent.subject and consent.client_id,
+    SigningKey: attrgetter("kid"),
+    User: lambda user: user.user_id and "" not in (user.username, user.email),
+    Session: attrgetter("session_id"),
+}
+"""What is true of a record that has a name."""
+
+
+def refuse_nameless(changes: Iterable[Change]) -> None:
+    """Raise `ValueError` unless each of *changes* says what it is about: a digest of 32 bytes, a name, or both.
+
+    For the first line of a `commit`. `Revoke` and `CutOff` cannot be made without a name.
+    """
+    for change in changes:
+        about: Any = getattr(change, "record", change)
+        kind = type(about)
+        if kind in _KEYED and not is_digest(about.key):
+            raise ValueError(f"{kind.__name__}: a digest has 32 bytes")
+        if kind in _NAMES and not _NAMES[kind](about):
+            raise ValueError(f"{kind.__name__}: a name is empty")
 
 
 @transient

@@ -142,9 +142,13 @@ class Commits(Protocol):
            stays.
         6. Changes come in the order Spend, Revoke and CutOff, Remove, Replace, Count, Put: a store without
            transactions applies them in order and fails closed.
+        7. A change that is about nothing is refused before anything is written, whatever else the commit holds: a key
+           that is not 32 bytes, a name that is empty or missing (`changes.refuse_nameless` looks for both). `Revoke`
+           and `CutOff` of nothing cannot be made.
 
         Raises:
             Conflict: Somebody was first. Nothing was written.
+            ValueError: A change is about nothing. Nothing was written.
             StorageUnavailable: Storage cannot be reached.
         """
         ...

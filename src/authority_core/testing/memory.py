@@ -15,7 +15,18 @@ from typing import Any, TypeVar, assert_never
 
 from attrs import evolve
 
-from ..kernel.changes import Change, Conflict, Count, CutOff, Put, Remove, Replace, Revoke, Spend
+from ..kernel.changes import (
+    Change,
+    Conflict,
+    Count,
+    CutOff,
+    Put,
+    Remove,
+    Replace,
+    Revoke,
+    Spend,
+    refuse_nameless,
+)
 from ..kernel.encoding import Digest
 from ..kernel.identity import comparable
 from ..kernel.records import (
@@ -183,6 +194,7 @@ class MemoryStorage:
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Check every change, then make them all; see `Commits.commit`."""
+        refuse_nameless(changes)
         with self._lock:
             inserts: list[tuple[dict[Any, Any], object, object]] = []
             others: list[_Other] = []

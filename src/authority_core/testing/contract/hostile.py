@@ -1,4 +1,4 @@
-"""Texts with NUL, which some databases cannot hold and others cut short."""
+"""Texts with NUL, which some databases cannot hold and others cut short; and changes that are about nothing."""
 
 from __future__ import annotations
 
@@ -7,21 +7,53 @@ from typing import Any, cast
 
 from attrs import evolve
 
-from ...kernel.changes import Change, Put, Replace
-from ...kernel.records import Stored
+from ...kernel.changes import Change, Count, Put, Remove, Replace, Spend
+from ...kernel.records import Insertable, Mutable, Stored
+from .atomicity import WITNESSES, everything, traces
 from .samples import (
+    KEEP,
+    LATER,
+    NOW,
     a_client,
     a_code,
     a_consent,
     a_grant,
+    a_refresh_token,
     a_session,
     a_signing_key,
     a_user,
     an_access_token,
     an_audit_record,
     an_interaction,
+    key_of,
 )
-from .stage import Stage, expect, promise
+from .stage import Stage, expect, expect_refused, expect_same, promise
+
+_NO_KEYS: tuple[Any, ...] = (b"", None, key_of("cut")[:31], key_of("long") + b"\x00", key_of("text").hex()[:32])
+_NO_NAMES: tuple[Any, ...] = ("", None)
+
+
+def about_nothing() -> list[Change]:
+    """Return changes that name nothing, one of each sort for each way to do so."""
+    grant = a_grant()
+    changes: list[Change] = []
+    for key in _NO_KEYS:
+        changes += [Spend(key, NOW, KEEP), Count(key, NOW, LATER), Count(key, NOW, LATER, by=None)]
+        keyed: tuple[Insertable, ...] = (a_code(grant), a_refresh_token(), an_access_token(), an_interaction())
+        changes += [Put(evolve(record, key=key)) for record in keyed]
+        changes.append(Replace(evolve(a_session(), key=key)))
+    for name in _NO_NAMES:
+        changes += [Put(evolve(grant, grant_id=name)), Put(evolve(an_audit_record(), audit_id=name))]
+        named: tuple[Mutable, ...] = (
+            evolve(a_client(), client_id=name),
+            evolve(a_consent(), subject=name),
+            evolve(a_consent(), client_id=name),
+            evolve(a_signing_key(), kid=name),
+            evolve(a_user(), user_id=name),
+            evolve(a_session(), session_id=name),
+        )
+        changes += [*map(Replace, named), *(Remove(evolve(record, version=1)) for record in named)]
+    return [*changes, Replace(a_user("user", "", None)), Replace(a_user("user", None, ""))]
 
 
 async def _only(reading: Coroutine[Any, Any, Sequence[object]]) -> object:
@@ -29,10 +61,30 @@ async def _only(reading: Coroutine[Any, Any, Sequence[object]]) -> object:
 
 
 class Hostile:
-    """NUL in a field of every kind of record. In the names of records it may be refused by all: none has it."""
+    """NUL in a field of every kind of record, and names that are none. In names NUL may be refused: none has it."""
 
     holds_nul = False
     """Whether texts with NUL survive. PostgreSQL and others cannot hold it; such texts must then be refused whole."""
+
+    @promise
+    async def test_a_change_about_nothing_is_refused(self, stage: Stage) -> None:
+        """Without a name, or a key of 32 bytes, a change is a `ValueError`: nothing of its commit is written.
+
+        Elsewhere such a change has deleted everything, or was found by whoever asked for nothing. `Revoke` and `CutOff`
+        cannot be made without a name.
+        """
+        storage = stage.storage
+        await storage.commit(WITNESSES)
+        for change in about_nothing():
+            sort = type(getattr(change, "record", change)).__name__
+            for changes in ([*everything(), change], [change, *everything()]):
+                await expect_refused(storage, changes, f"{type(change).__name__}, {sort}: it is about nothing")
+            expect_same(await traces(storage), [], "nothing of a commit that is refused is stored")
+        old = await storage.grant("old")
+        expect(old is not None and old.revoked_at is None, "no mark of a commit that is refused is stored")
+
+        await storage.commit(everything())
+        expect_same(len(await traces(storage)), 16, "the rest was right, and happens without it")
 
     @promise
     async def test_nul_is_held_or_refused(self, stage: Stage) -> None:

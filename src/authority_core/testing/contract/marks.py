@@ -183,37 +183,16 @@ class Marks:
 
     @promise
     async def test_a_clients_cut_off_ends_its_grants_only(self, stage: Stage) -> None:
-        """`CutOff` with a client leaves other clients' grants and all sessions alone, an empty client id too."""
+        """`CutOff` with a client leaves other clients' grants and all sessions alone."""
         storage = stage.storage
-        grants = [evolve(a_grant(name, None), client_id=name) for name in ("client", "other", "")]
+        grants = [evolve(a_grant(name, None), client_id=name) for name in ("client", "other")]
         await storage.commit([Put(evolve(grant, grant_id=f"of {grant.client_id}")) for grant in grants])
         await storage.commit([Replace(a_session()), CutOff("subject", "client", LATER, KEEP)])
 
-        ended = [await dead(storage, f"of {name}") for name in ("client", "other", "")]
-        expect_same(ended, [True, False, False], "one client's grants end")
+        ended = [await dead(storage, f"of {name}") for name in ("client", "other")]
+        expect_same(ended, [True, False], "one client's grants end")
         found = await storage.session(key_of("session", "session"))
         expect(found is not None and found.revoked_at is None, "sessions go on")
-
-        await storage.commit([CutOff("subject", "", LATER, KEEP)])
-        expect_same(await dead(storage, "of other"), False, "an empty client id does not mean every client")
-
-    @promise
-    async def test_an_empty_name_ends_nothing_else(self, stage: Stage) -> None:
-        """Marks of empty names end what has the empty name: not what has none, and not everything."""
-        storage = stage.storage
-        await storage.commit([Put(a_grant("without a session", None)), Put(a_grant("other", "session"))])
-        await storage.commit([Put(evolve(a_grant("nobody's", ""), subject="")), Replace(a_session())])
-        await storage.commit([Revoke("session", "", LATER, KEEP), Revoke("grant", "", LATER, KEEP)])
-
-        ended = [await dead(storage, name) for name in ("without a session", "other", "nobody's")]
-        expect_same(ended, [False, False, True], "an empty session is not every session, nor none")
-
-        await storage.commit([CutOff("", None, LATER, KEEP), CutOff("", "client", LATER, KEEP)])
-
-        ended = [await dead(storage, name) for name in ("without a session", "other")]
-        found = await storage.session(key_of("session", "session"))
-        expect_same(ended, [False, False], "an empty subject is not every subject")
-        expect(found is not None and found.revoked_at is None, "sessions of others go on")
 
     @promise
     async def test_the_latest_cut_off_is_kept(self, stage: Stage) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol, TypeVar, cast
 
-from ...kernel.changes import Change, Conflict
+from ...kernel.changes import Change, Conflict, StorageUnavailable
 from ...kernel.ports import Storage
 from ...kernel.sync import coat, is_async, run
 
@@ -53,6 +53,17 @@ async def expect_conflict(storage: Storage, changes: Sequence[Change], promise: 
         await storage.commit(changes)
     except Conflict:
         return
+    raise ContractBroken(promise)
+
+
+async def expect_refused(storage: Storage, changes: Sequence[Change], promise: str) -> None:
+    """Raise `ContractBroken` unless committing *changes* raises `ValueError`, which the coat hands on as a cause."""
+    try:
+        await storage.commit(changes)
+    except StorageUnavailable as error:
+        if isinstance(error.__cause__, ValueError):
+            return
+        raise ContractBroken(f"{promise}; this was another error") from error
     raise ContractBroken(promise)
 
 
