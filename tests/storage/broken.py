@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import TypeGuard
 
-from attrs import evolve
+from attrs import asdict, evolve
 
 from authority_core.kernel.changes import (
     Change,
@@ -383,6 +383,20 @@ def is_named(change: Change) -> bool:
     except ValueError:
         return False
     return True
+
+
+class ShowsWhatItHolds(MemoryStorage):
+    """Has the `repr` that a data class would have."""
+
+    def __repr__(self) -> str:
+        return f"ShowsWhatItHolds(records={dict(self._records)!r}, spent={self._spent!r})"
+
+
+class ShowsRows(MemoryStorage):
+    """Hides keys, and shows the rest of an account as it is stored."""
+
+    def __repr__(self) -> str:
+        return f"ShowsRows({[asdict(user) for user in self.users()]!r})"
 
 
 class RefusesEverything(MemoryStorage):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 import threading
@@ -15,6 +16,7 @@ import pytest
 from authority_core.kernel.encoding import Digest
 from authority_core.kernel.sync import run
 from authority_core.testing.contract import ContractBroken, StorageContract
+from authority_core.testing.contract.secrecy import KINDS
 from authority_core.testing.contract.stage import STEPPING, Stage
 from authority_core.testing.memory import MemoryStorage
 from authority_sql import SqlStorage, migrate
@@ -171,7 +173,10 @@ class Digested(StorageContract):
 
 
 class Plaintext(Digested):
-    """An application that uses the secret itself, cut to the right length, as the key."""
+    """An application that uses the secret itself, cut to the right length, as the key.
+
+    The storage is right: it is given digests by type, and has no other way to a secret.
+    """
 
     __test__ = False
 
@@ -184,6 +189,64 @@ def test_the_kit_catches_plaintext():
     Digested().test_no_secret_is_written()
     with pytest.raises(ContractBroken, match="a secret was written"):
         Plaintext().test_no_secret_is_written()
+
+
+class NewKindInPlaintext(Digested):
+    """The same for one kind of secret only."""
+
+    __test__ = False
+    plain: str
+
+    def key_of(self, kind, secret):
+        return Plaintext.key_of(self, kind, secret) if kind == self.plain else super().key_of(kind, secret)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_kit_catches_plaintext_of_every_kind(kind):
+    """Every record that is found by a secret is among those that are searched."""
+    suite = NewKindInPlaintext()
+    suite.plain = kind
+    with pytest.raises(ContractBroken, match="a secret was written"):
+        suite.test_no_secret_is_written()
+
+
+@pytest.mark.parametrize("storage", [broken.ShowsWhatItHolds, broken.ShowsRows])
+def test_the_kit_catches_a_repr_that_tells(storage):
+    """What a storage shows of itself ends in logs: neither keys nor hashes, with a dump or without."""
+    with pytest.raises(ContractBroken, match="repr shows what is stored"):
+        suite(storage).test_no_secret_is_written()
+
+
+@pytest.mark.parametrize("bases", ["StorageContract, TestCase", "TestCase, StorageContract"])
+def test_unittest_runs_the_kit(bases, tmp_path):
+    """With `TestCase` among the bases the standard library's runner finds every promise, and hears of a broken one."""
+    (tmp_path / "test_mine.py").write_text(
+        "from unittest import TestCase\n"
+        "from authority_core.testing.contract import StorageContract\n"
+        "from authority_core.testing.memory import MemoryStorage\n"
+        "class Broken(MemoryStorage):\n"
+        "    def client(self, client_id):\n"
+        "        return None\n"
+        f"class TestMine({bases}):\n"
+        "    examples = 2\n"
+        "    make_storage = staticmethod(MemoryStorage)\n"
+        f"class TestBroken({bases}):\n"
+        "    examples = 2\n"
+        "    make_storage = staticmethod(Broken)\n",
+        encoding="utf-8",
+    )
+    promises = sum(name.startswith("test_") for name in dir(StorageContract))
+
+    def heard(what):
+        command = [sys.executable, "-m", "unittest", f"test_mine.{what}"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stderr
+
+    right, wrong = heard("TestMine"), heard("TestBroken")
+
+    assert f"Ran {promises} tests" in right
+    assert right.endswith("OK (skipped=1)\n")
+    assert "ContractBroken" in wrong
+    assert "FAILED (" in wrong
 
 
 def test_what_is_not_tested_is_skipped():

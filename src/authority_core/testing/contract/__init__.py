@@ -5,7 +5,8 @@
             return MyStorage(...)          # new and empty; of either colour
 
 Every promise of `authority_core.kernel.ports` is played on it: synchronous storage meets threads, asynchronous storage
-meets tasks. Any runner that collects `test_` methods will do. Hypothesis must be installed.
+meets tasks. pytest collects it as it is. For `unittest`, name its `TestCase` as a second base: without it that runner
+finds no test, and says OK. Hypothesis must be installed.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from .samples import (
     a_refresh_token,
     a_session,
     a_signing_key,
+    a_user,
     an_access_token,
     an_audit_record,
     an_interaction,
@@ -29,7 +30,8 @@ from .samples import (
 from .stage import Stage, expect, expect_same, promise
 
 PLAIN = "what only the browser knows: 43 characters!"
-KINDS = ("code", "refresh", "access", "session")
+HASHED = "$argon2id$v=19$only for people to see who must not"
+KINDS = ("code", "refresh", "access", "session", "interaction")
 
 
 class Secrecy:
@@ -48,15 +50,24 @@ class Secrecy:
 
     @promise
     async def test_no_secret_is_written(self, stage: Stage) -> None:
-        """A dump of the storage holds digests, and no secret in any spelling; `repr` shows none either."""
+        """A dump of the storage holds digests, and no secret in any spelling; `repr` shows nothing of what is stored.
+
+        No storage can write a secret that it was never given: found in the dump is the fault of an application which
+        has keys of its own (`key_of`). But `repr` is the storage's, and goes into logs and reports of errors.
+        """
         keys = {kind: self.key_of(kind, PLAIN) for kind in KINDS}
         await stage.storage.commit([
             Put(evolve(a_code(a_grant()), key=keys["code"])),
             Put(evolve(a_refresh_token(), key=keys["refresh"])),
             Put(evolve(an_access_token(), key=keys["access"])),
+            Put(evolve(an_interaction(), key=keys["interaction"])),
             Replace(evolve(a_session(), key=keys["session"])),
+            Replace(evolve(a_user(), password_hash=HASHED)),
             Spend(keys["code"], NOW, KEEP),
         ])  # fmt: skip
+        shown = repr(stage.raw)
+        hidden = [PLAIN, HASHED, *(text for key in keys.values() for text in (repr(key)[2:-1], key.hex()))]
+        expect(not any(text in shown for text in hidden), "repr shows what is stored")
         written = self.dump(stage.raw)
         if written is None:
             raise SkipTest("define dump to have what was written searched for secrets")
@@ -66,7 +77,6 @@ class Secrecy:
             expect(spelling not in written, "a secret was written")
         spellings = (bytes(keys["refresh"]), keys["refresh"].hex().encode(), base64url(keys["refresh"]).encode())
         expect(any(one in written for one in spellings), "the dump holds what was written: its digest")
-        expect(PLAIN not in repr(stage.raw), "repr shows a secret")
 
     @promise
     async def test_what_may_be_forgotten_is_forgotten(self, stage: Stage) -> None:
