@@ -12,17 +12,23 @@ from attrs import evolve, field, frozen
 
 from authority_core import HttpResponse
 from authority_core.admin.client_metadata import ClientMetadata
+from authority_core.admin.exports import Export
 from authority_core.admin.imports import Import
 from authority_core.admin.refusals import Invalid, Unknown
+from authority_core.admin.secret_rotation import SecretRotation
 from authority_core.admin.transfer_lines import Entry
 from authority_core.admin.users import NewUser
-from authority_core.kernel.changes import StorageUnavailable
+from authority_core.kernel.changes import Remove, Replace, StorageUnavailable
+from authority_core.kernel.encrypted import SIGNING_KEYS, context
+from authority_core.kernel.sync import coat
 from authority_core.kernel.values import Secret
+from authority_core.kernel.vault import Vault
 from faults.house import House
 from support.browser import answer_of
 
 UNAVAILABLE = "503"
 PASSWORD = Secret("Correct-Horse-1")
+NEWER = Secret("a newer master secret, 32 or more")
 SERVICE = ClientMetadata(name="Service", grant_types=frozenset({"client_credentials"}))
 _number = count(1)
 
@@ -200,6 +206,9 @@ def chosen_password(house: House) -> Request:
 
 def approval(house: House) -> Request:
     browser, party = house.browser(), house.party("other")
+    storage = coat(house.server.storage)
+    if (known := house.finish(storage.consent("u2", "other"))) is not None:
+        house.finish(storage.commit([Remove(known)]))
     browser.sign_in("bob")
     page = browser.follow(browser.get(party.url(prompt="consent")))
     return lambda: word(browser.approve(page))
@@ -278,13 +287,74 @@ def user_activation(house: House) -> Request:
     return lambda: asked(house, lambda: house.authority.users.activate(user.user_id))
 
 
-def imported_account(house: House) -> Request:
-    line = {"kind": "user", "username": f"robin{next(_number)}"}
-    importing = Import(house.authority.shell, frozenset(), header_read=True)
+def _imported(house: House, line: dict[str, object]) -> Request:
+    importing = Import(house.authority.shell, frozenset(house.authority.oauth.grants), header_read=True)
 
     def request() -> str:
         try:
-            return str(house.finish(importing.take(Entry(number=2, value=line, fault=None, end=0))).outcome)
+            report = house.finish(importing.take(Entry(number=2, value=line, fault=None, end=0)))
+        except StorageUnavailable:
+            return UNAVAILABLE
+        return str(report.outcome)
+
+    return request
+
+
+def imported_account(house: House) -> Request:
+    return _imported(house, {"kind": "user", "username": f"robin{next(_number)}"})
+
+
+def imported_client(house: House) -> Request:
+    line = {"kind": "client", "client_id": f"client-{next(_number)}", "name": "Service", "client_secret": "s" * 43}
+    return _imported(house, {**line, "grant_types": ["client_credentials"], "redirect_uris": []})
+
+
+def imported_consent(house: House) -> Request:
+    name = f"client-{next(_number)}"
+    asks = evolve(SERVICE, grant_types=frozenset({"authorization_code"}), redirect_uris=("https://app.example/cb",))
+    house.finish(house.authority.clients.register(asks, client_id=name))
+    return _imported(house, {"kind": "consent", "subject": "u1", "client_id": name, "scope": ["openid"]})
+
+
+def export(house: House) -> Request:
+    house.party().code()
+
+    async def everything(storage: object) -> bytes:
+        exporting, data = Export(coat(storage)), b""
+        while lines := await exporting.next_lines():
+            data += b"".join(lines)
+        return data
+
+    def request() -> str:
+        try:
+            data = house.finish(everything(house.authority.shell.storage))
+        except StorageUnavailable:
+            return UNAVAILABLE
+        return "whole" if data == house.finish(everything(house.server.storage)) else "in part"
+
+    return request
+
+
+def secret_rotation(house: House) -> Request:
+    """One record of it, which is one commit; a run goes on where another broke off."""
+    old = house.authority.settings
+    vault = Vault.from_settings(evolve(old, secret_key=NEWER, secret_key_previous=(old.secret_key,)))
+    known, kid = house.finish(house.authority.keys.records())[0], f"key-{next(_number)}"
+    plain = vault.open(known.private_jwk, context(SIGNING_KEYS, known.kid))
+    sealed = Vault.from_settings(old).seal(plain, context(SIGNING_KEYS, kid))
+    retired = evolve(known, kid=kid, state="retired", retired_at=known.created_at, private_jwk=sealed, version=0)
+    house.finish(coat(house.server.storage).commit([Replace(retired)]))
+
+    async def move_one() -> str:
+        rotation = SecretRotation(house.authority.shell, vault)
+        while (moved := await rotation.next_record()) is not None:
+            if moved.outcome != "current":
+                return moved.outcome
+        return "current"
+
+    def request() -> str:
+        try:
+            return str(house.finish(move_one()))
         except StorageUnavailable:
             return UNAVAILABLE
 
@@ -330,5 +400,9 @@ FLOWS = (
     Flow(new_password, "done", "done", commits=2, between=ENDED),
     Flow(user_activation, "done", "done"),
     Flow(imported_account, "created", "unchanged"),
+    Flow(imported_client, "created", "unchanged"),
+    Flow(imported_consent, "created", "unchanged"),
+    Flow(export, "whole", "whole", commits=0),
+    Flow(secret_rotation, "moved", "moved"),
     Flow(user_deactivation, "done", "done", commits=2, between=ENDED),
 )

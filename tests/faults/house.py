@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from authority_core import Authority
+from authority_core import Authority, HttpResponse
 from authority_core.kernel.changes import Replace
 from authority_core.kernel.sync import coat, run
 from authority_core.testing.faults import Faulty
@@ -59,14 +60,38 @@ class House:
 def memory(**settings: object) -> Iterator[House]:
     """The reference storage."""
     storage = MemoryStorage()
-    yield _house(storage, storage.commit, lambda: contents_of_memory(storage), **settings)
+    yield furnished(storage, storage.commit, lambda: contents_of_memory(storage), **settings)
 
 
 @contextmanager
 def memory_async(**settings: object) -> Iterator[House]:
     """The reference storage in its asynchronous coat."""
     storage = MemoryStorage()
-    yield _house(coat(storage), storage.commit, lambda: contents_of_memory(storage), **settings)
+    yield furnished(coat(storage), storage.commit, lambda: contents_of_memory(storage), **settings)
+
+
+@contextmanager
+def impatient(**settings: object) -> Iterator[House]:
+    """The reference storage on an event loop, where whoever meets the fault gives up at once."""
+    storage = MemoryStorage()
+    made = furnished(coat(storage), storage.commit, lambda: contents_of_memory(storage), asgi=True, **settings)
+
+    async def given_up(work: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.ensure_future(work)
+        while not task.done() and made.faulty.struck is None:  # noqa: ASYNC110 - a storage has no event for it
+            await asyncio.sleep(0)
+        if not task.done():
+            task.cancel()
+        return await task
+
+    class Impatient(AsgiTransport):
+        async def _sent(self, *request: Any) -> HttpResponse:
+            return await given_up(super()._sent(*request))
+
+    def finish(work: Coroutine[Any, Any, T]) -> T:
+        return in_loop(given_up(work))
+
+    yield evolve(made, transport=Impatient(made.authority), finish=finish)
 
 
 @contextmanager
@@ -87,7 +112,7 @@ def sqlite(**settings: object) -> Iterator[House]:
     with _file() as url:
         storage = SqlStorage.from_url(url)
         with closing(storage):
-            yield _house(storage, storage.commit, lambda: contents(url), **settings)
+            yield furnished(storage, storage.commit, lambda: contents(url), **settings)
 
 
 @contextmanager
@@ -97,15 +122,16 @@ def sqlite_async(**settings: object) -> Iterator[House]:
         blocking = SqlStorage.from_url(url)
         storage = AsyncSqlStorage.from_url(url)
         try:
-            yield _house(storage, blocking.commit, lambda: contents(url), asgi=True, **settings)
+            yield furnished(storage, blocking.commit, lambda: contents(url), asgi=True, **settings)
         finally:
             blocking.close()
             in_loop(storage.aclose())
 
 
-def _house(
+def furnished(
     storage: object, commit: Callable[..., None], look: Callable[[], Contents], *, asgi: bool = False, **changes: object
 ) -> House:
+    """Return a house on *storage*, into which people and clients move by *commit*; *look* shows what is stored."""
     settings = make_settings(**changes)
     clock, faulty = Clock(), Faulty(storage)
     commit([Replace(record) for record in (*make_clients(), make_user("u1", "alice"), make_user("u2", "bob"))])

@@ -2,94 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from datetime import timedelta
 
 import pytest
-from attrs import frozen
 
-from authority_core.kernel.records import AuthorizationCode
-from authority_core.testing.faults import Fail, Fault, Kill, Killed, Meanwhile, When
-from authority_core.testing.invariants import Contents, check, contents, differences
+from authority_core.kernel.changes import StorageUnavailable
+from authority_core.testing.faults import Fail, Kill, Killed, Meanwhile, When
+from authority_core.testing.invariants import check, contents, differences
 from authority_core.testing.memory import MemoryStorage
-from faults.flows import FLOWS, UNAVAILABLE, Flow, Request, code_redemption
-from faults.house import STORAGES, House, memory, memory_async, sqlite, sqlite_async
+from faults.flows import FLOWS, UNAVAILABLE, Flow, code_redemption
+from faults.house import STORAGES, impatient, memory, memory_async, sqlite, sqlite_async
+from faults.playing import FAULTS, Build, Undisturbed, give_up, one_grant_a_code, play, undisturbed
 from support.relying_party import json_of
 
-KILLED = "killed"
-FAULTS: tuple[tuple[Fault, When], ...] = ((Fail(), "before"), (Fail(), "after"), (Kill(), "before"), (Kill(), "after"))
 FORMATS = ("jwt", "opaque")
-
-Build = Callable[..., AbstractContextManager[House]]
-
-
-@frozen
-class Undisturbed:
-    """What a flow does when nothing fails: the storage calls, and what is stored afterwards."""
-
-    calls: list[str]
-    stored: dict[str, int]
-
-
-def undisturbed(flow: Flow, build: Build, token_format: str) -> Undisturbed:
-    """Play *flow* without a fault, twice: the control of everything below."""
-    with build(access_token_format=token_format) as house:
-        request = flow.prepare(house)
-        house.forget_keys()
-        before = house.contents()
-        house.faulty.disarm()
-
-        assert request() == flow.answer
-        calls = list(house.faulty.calls)
-        after = house.contents()
-        assert calls.count("commit") == flow.commits
-        check(after, audited=True)
-        assert request() == flow.again
-        return Undisturbed(calls, differences(before, after))
-
-
-def struck(request: Request) -> str:
-    """Return the word of the answer, or that the process died."""
-    try:
-        return request()
-    except Killed:
-        return KILLED
-
-
-def play(flow: Flow, build: Build, token_format: str, control: Undisturbed, at: int, fault: Fault, when: When) -> None:
-    """Let *fault* strike the call number *at* of *flow*, and look at what is left, and at the retry."""
-    with build(access_token_format=token_format) as house:
-        request = flow.prepare(house)
-        house.forget_keys()
-        before = house.contents()
-        house.faulty.arm(fault, at=at, when=when)
-        answer = struck(request)
-        struck_at, done = house.faulty.struck, house.faulty.calls[:at].count("commit")
-        house.faulty.disarm()
-        after = house.contents()
-        where = f"{flow.name}: {fault} {when} call {at} ({struck_at})"
-
-        told = flow.answer if flow.tidies and done and struck_at != "commit" else UNAVAILABLE
-        assert answer == (KILLED if isinstance(fault, Kill) else told), where
-        assert struck_at == control.calls[at - 1], where
-        # Nothing is half done: each commit happened as a whole or not at all.
-        done -= struck_at == "commit" and when == "before"
-        told = isinstance(fault, Fail) and not (struck_at == "commit" and when == "after")
-        between = {} if flow.gives_back and told else flow.between
-        stored = {} if done == 0 else control.stored if done == flow.commits else between
-        assert differences(before, after) == stored, where
-        check(after, audited=True)
-        # The very same request again gets one defined answer, and so does the whole flow from its beginning.
-        assert request() == (flow.again if done and done == flow.commits else flow.answer), where
-        assert flow.prepare(house)() == flow.answer, where
-        check(house.contents(), audited=True)
-        one_grant_a_code(house.contents())
-
-
-def one_grant_a_code(found: Contents) -> None:
-    codes = [code.grant.grant_id for code in found.all(AuthorizationCode)]
-
-    assert len(set(codes)) == len(codes)
 
 
 def meet(flow: Flow, control: Undisturbed, at: int, when: When) -> tuple[str, str]:
@@ -135,6 +61,36 @@ def test_a_request_that_is_held_up_meets_its_twin(flow: Flow) -> None:
             assert flow.answer in answers, (at, when)
             assert set(answers) <= {flow.answer, flow.again}, (at, when, answers)
             assert answers.count(flow.answer) == 1 or flow.answer == flow.again, (at, when, answers)
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
+def test_a_request_given_up_while_storage_is_slow_leaves_nothing_half_done(flow: Flow) -> None:
+    """Cancelled in a slow call: as if the call had never been, and nothing stays locked for those who come after."""
+    control = undisturbed(flow, impatient, "jwt")
+    with impatient(access_token_format="jwt") as house:
+        for at in range(1, len(control.calls) + 1):
+            give_up(house, flow, control, at)
+
+
+@pytest.mark.parametrize("build", STORAGES, ids=lambda build: build.__name__)
+def test_a_cleanup_that_fails_forgets_nothing_that_is_needed(build: Build) -> None:
+    """An error or death before or after it: what is left is sound, and another run finishes."""
+    for fault, when in FAULTS:
+        with build() as house:
+            token = house.party().tokens()["refresh_token"]
+            house.server.clock.wind(seconds=timedelta(days=1).total_seconds())
+            before = house.contents()
+            house.faulty.arm(fault, at=1, when=when)
+            with pytest.raises((StorageUnavailable, Killed)):
+                house.finish(house.authority.cleanup())
+            house.faulty.disarm()
+            happened = differences(before, house.contents()) != {}
+
+            assert happened == (when == "after")
+            check(house.contents(), now=house.server.clock.now)
+            assert (house.finish(house.authority.cleanup()) > 0) != happened
+            assert house.party().refresh(token).status == 200
+            check(house.contents(), now=house.server.clock.now)
 
 
 @pytest.mark.parametrize(("build", "flow"), cases(memory_async, sqlite, sqlite_async))
