@@ -23,7 +23,7 @@ from authority_core.kernel.changes import (
     in_order,
     refuse_nameless,
 )
-from authority_core.kernel.encoding import Digest, is_digest
+from authority_core.kernel.encoding import Digest
 from authority_core.kernel.records import (
     AccessToken,
     AuditRecord,
@@ -362,7 +362,7 @@ class TakesAnyKey(MemoryStorage):
     """Leaves it to its callers to know what they spend."""
 
     def commit(self, changes: Sequence[Change]) -> None:
-        spends = [change for change in changes if isinstance(change, Spend) and not is_digest(change.key)]
+        spends = [change for change in changes if isinstance(change, Spend) and not is_named(change)]
         super().commit([change for change in changes if change not in spends])
         self._spent |= {spend.key: spend for spend in spends}
 

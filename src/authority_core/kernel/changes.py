@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 from attrs import Attribute, field, frozen
 from attrs.validators import in_
 
-from .encoding import Digest, is_digest
+from .encoding import Digest
 from .events import Event
 from .records import (
     AccessToken,
@@ -190,7 +190,7 @@ def refuse_nameless(changes: Iterable[Change]) -> None:
     for change in changes:
         about: Any = getattr(change, "record", change)
         kind = type(about)
-        if kind in _KEYED and not is_digest(about.key):
+        if kind in _KEYED and (not isinstance(about.key, bytes) or len(about.key) != 32):
             raise ValueError(f"{kind.__name__}: a digest has 32 bytes")
         if kind in _NAMES and not _NAMES[kind](about):
             raise ValueError(f"{kind.__name__}: a name is empty")

@@ -80,11 +80,6 @@ def keyed_digest(key: bytes, kind: str, value: str) -> Digest:
     return Digest(hmac.digest(key, message, "sha256"))
 
 
-def is_digest(key: object) -> bool:
-    """Tell whether *key* may be written: 32 bytes, whatever its type says."""
-    return isinstance(key, bytes) and len(key) == 32
-
-
 equal: Callable[[bytes, bytes], bool] = hmac.compare_digest
 """Compare two byte strings in time that does not depend on where they differ."""
 
