@@ -25,6 +25,7 @@ from authority_core.kernel.values import Secret
 from authority_core.kernel.vault import Vault
 from faults.house import House
 from support.browser import answer_of
+from transfer.lines import SECRET
 
 UNAVAILABLE = "503"
 PASSWORD = Secret("Correct-Horse-1")
@@ -305,7 +306,7 @@ def imported_account(house: House) -> Request:
 
 
 def imported_client(house: House) -> Request:
-    line = {"kind": "client", "client_id": f"client-{next(_number)}", "name": "Service", "client_secret": "s" * 43}
+    line = {"kind": "client", "client_id": f"client-{next(_number)}", "name": "Service", "client_secret": SECRET}
     return _imported(house, {**line, "grant_types": ["client_credentials"], "redirect_uris": []})
 
 
