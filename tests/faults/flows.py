@@ -87,8 +87,6 @@ class Flow:
     """What is stored between its commits, when there are two."""
     gives_back: bool = False
     """Whether a process that lives on takes back what it wrote first, when it fails afterwards."""
-    tidies: bool = False
-    """Whether it only tidies up after its commits: an error there changes nothing of the answer."""
 
     @property
     def name(self) -> str:
@@ -395,7 +393,7 @@ FLOWS = (
     Flow(client_registration, "done", "Invalid"),
     Flow(client_update, "done", "done"),
     Flow(client_secret_rotation, "done", "done"),
-    Flow(client_deletion, "done", "Unknown", tidies=True),
+    Flow(client_deletion, "done", "Unknown"),
     Flow(user_creation, "done", "Invalid"),
     # The first commit ends everything; the second ends it again, for what was being born meanwhile.
     Flow(new_password, "done", "done", commits=2, between=ENDED),

@@ -73,8 +73,7 @@ def strike(house: House, flow: Flow, control: Undisturbed, at: int, fault: Fault
     after = house.contents()
     where = f"{flow.name}: {fault} {when} call {at} ({struck_at})"
 
-    failed = flow.answer if flow.tidies and done and struck_at != "commit" else UNAVAILABLE
-    assert answer == (KILLED if isinstance(fault, Kill) else failed), where
+    assert answer == (KILLED if isinstance(fault, Kill) else UNAVAILABLE), where
     assert struck_at == control.calls[at - 1], where
     # Nothing is half done: each commit happened as a whole or not at all.
     done -= struck_at == "commit" and when == "before"

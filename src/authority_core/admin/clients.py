@@ -6,13 +6,12 @@ bit, returned once, and stored as digests.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
 from attrs import evolve, field, frozen
 
-from ..kernel.changes import Decision, Remove, Replace, StorageUnavailable
+from ..kernel.changes import Decision, Remove, Replace
 from ..kernel.client_secrets import KIND, generated, kept_digest, live
 from ..kernel.events import ClientChanged, ClientCreated, ClientDeleted, ClientSecretRotated
 from ..kernel.moment import Moment
@@ -26,8 +25,6 @@ from .consents import Consents
 from .refusals import Invalid, Unknown
 
 _PAGE = 200
-
-logger = logging.getLogger("authority")
 
 
 @frozen(kw_only=True)
@@ -172,22 +169,27 @@ class Clients:
         return await self.shell.act(self.origin, attempt)
 
     async def delete(self, client_id: str) -> None:
-        """Take the client away, and with it everything that was issued to it and allowed it. Raises `Unknown`.
+        """Take the client away, and with it everything that was issued to it and allowed it.
 
         What was issued is dead at once, and what was allowed counts for nothing. Then every consent there is is read,
-        which takes seconds where there are a million, and those of clients that are gone are taken away. If that breaks
-        off, the client is deleted all the same, and the next deletion, or the next import of clients, takes away the
-        rest.
+        which takes seconds where there are a million, and those of clients that are gone are taken away.
+
+        Raises:
+            StorageUnavailable: Storage cannot be reached. The client may be gone, and what was allowed it still be
+                there: another call, of this id or any, takes it away.
+            Unknown: There is no such client. What was allowed to clients that are gone was taken away all the same.
         """
 
         async def attempt(moment: Moment) -> Decision[None]:
             return deleted(await self.client(client_id))
 
-        await self.shell.act(self.origin, attempt)
+        consents = Consents(self.shell, self.origin)
         try:
-            await Consents(self.shell, self.origin).forget_gone_clients()
-        except StorageUnavailable:
-            logger.warning("A client was deleted. What people allowed it is of no use any more, but not gone yet.")
+            await self.shell.act(self.origin, attempt)
+        except Unknown:  # perhaps since a call that broke off
+            await consents.forget_gone_clients()
+            raise
+        await consents.forget_gone_clients()
 
     async def client(self, client_id: str) -> Client:
         """Return the client. Raises `Unknown`."""
