@@ -169,7 +169,8 @@ def in_order(changes: Sequence[Change]) -> Sequence[Change]:
     return tuple(sorted(changes, key=_place))
 
 
-_KEYED = frozenset({Spend, Count, AuthorizationCode, RefreshToken, AccessToken, Interaction, Session})
+KEYED = frozenset({Spend, Count, AuthorizationCode, RefreshToken, AccessToken, Interaction, Session})
+"""What is found by a digest."""
 _NAMES: dict[type, Callable[[Any], object]] = {
     Grant: attrgetter("grant_id"),
     AuditRecord: attrgetter("audit_id"),
@@ -190,7 +191,7 @@ def refuse_nameless(changes: Iterable[Change]) -> None:
     for change in changes:
         about: Any = getattr(change, "record", change)
         kind = type(about)
-        if kind in _KEYED and (not isinstance(about.key, bytes) or len(about.key) != 32):
+        if kind in KEYED and (not isinstance(about.key, bytes) or len(about.key) != 32):
             raise ValueError(f"{kind.__name__}: a digest has 32 bytes")
         if kind in _NAMES and not _NAMES[kind](about):
             raise ValueError(f"{kind.__name__}: a name is empty")

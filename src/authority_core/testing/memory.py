@@ -16,6 +16,7 @@ from typing import Any, TypeVar, assert_never
 from attrs import evolve
 
 from ..kernel.changes import (
+    KEYED,
     Change,
     Conflict,
     Count,
@@ -51,6 +52,7 @@ from ..kernel.records import (
 K = TypeVar("K")
 V = TypeVar("V")
 
+_DIGEST = 32
 _UNMARKED = (None, None, None, None)
 _Other = Revoke | CutOff | Replace | Remove | Count
 """Every change that does more than insert."""
@@ -194,7 +196,6 @@ class MemoryStorage:
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Check every change, then make them all; see `Commits.commit`."""
-        refuse_nameless(changes)
         with self._lock:
             inserts: list[tuple[dict[Any, Any], object, object]] = []
             others: list[_Other] = []
@@ -203,15 +204,20 @@ class MemoryStorage:
                     record = change.record
                     kind = type(record)
                     table, key = self._records[kind], _KEYS[kind](record)
+                    if (type(key) is not bytes or len(key) != _DIGEST) if kind in KEYED else not key:
+                        refuse_nameless((change,))
                     if key in table:
                         raise Conflict
                     inserts.append((table, key, record))
                 elif isinstance(change, Spend):
                     key = change.key
+                    if type(key) is not bytes or len(key) != _DIGEST:
+                        refuse_nameless((change,))
                     if key in self._spent:
                         raise Conflict
                     inserts.append((self._spent, key, change))
                 else:
+                    refuse_nameless((change,))
                     self._check(change)
                     others.append(change)
             if len(inserts) > 1 and _twice(inserts):
@@ -348,7 +354,7 @@ def _identifiers(user: User) -> set[str]:
     return {comparable(text) for text in (user.username, user.email) if text is not None}
 
 
-_KEYS: dict[type, Callable[[object], object]] = {
+_KEYS: dict[type, Callable[[object], Any]] = {
     AuthorizationCode: attrgetter("key"),
     RefreshToken: attrgetter("key"),
     AccessToken: attrgetter("key"),
