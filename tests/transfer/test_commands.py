@@ -160,7 +160,7 @@ def test_a_folder_is_no_file(terminal, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_was_ended_goes_on_where_it_was(terminal, tmp_path, number):
     """By ctrl-C or `kill -9`: no line is half there, `--resume` skips what was done, and the note goes at the end."""
-    path, count = tmp_path / "many.jsonl", 6000
+    path, count = tmp_path / "many.jsonl", 12_000
     path.write_bytes(file_of(*({"kind": "user", "user_id": f"u{at}", "username": f"n{at}"} for at in range(count))))
     note = tmp_path / "many.jsonl.import-state"
     gone = {name: value for name, value in os.environ.items() if not name.startswith("AUTHORITY_")}
