@@ -22,18 +22,26 @@ class Interrupted(BaseException):
     """What the handler raises, as `KeyboardInterrupt` is raised by Python's own."""
 
 
+meant: list[bool] = [False]
+"""Whether the work is on that is to be interrupted: a signal may come late, when its timer was stopped already."""
+
+
 def interrupt(number: int, frame: object) -> None:
     """Handle the signal."""
-    raise Interrupted
+    if meant[0]:
+        raise Interrupted
 
 
 def interrupted(work: Callable[[], object], after: float) -> bool:
     """Do *work*, and interrupt it *after* so many seconds; tell whether that was before its end."""
     try:
+        meant[0] = True
         signal.setitimer(signal.ITIMER_REAL, after)
         work()
         signal.setitimer(signal.ITIMER_REAL, 0)
+        meant[0] = False
     except Interrupted:
+        meant[0] = False
         return True
     return False
 
