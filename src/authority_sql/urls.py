@@ -143,7 +143,7 @@ def understood(url: URL) -> Iterator[None]:
     """Turn what SQLAlchemy or a driver says of an option that it cannot use into a sentence."""
     try:
         yield
-    except UrlFault:
+    except (UrlFault, OSError):  # a certificate that is refused is a ValueError too, and says enough
         raise
     except (ArgumentError, TypeError, ValueError) as error:
         raise UrlFault(_not_taken(url, error)) from None
