@@ -14,6 +14,7 @@ from werkzeug.security import generate_password_hash
 
 from authority_core.kernel.foreign_hashes import INSTALL, hash_fault, verify
 from authority_core.kernel.passwords import Passwords
+from authority_core.kernel.ports import Busy
 from authority_core.kernel.sync import run
 from support.server import make_server, make_settings
 
@@ -233,6 +234,24 @@ def test_a_hash_of_the_first_72_bytes_stays_what_it_is():
     assert server.browser().sign_in("alice", f"{long[:80]} mistyped").status == 303
     assert server.browser().sign_in("alice", long).status == 303
     assert server.storage.user("u1").password_hash == known
+
+
+def test_a_better_hash_that_nobody_has_time_for_hinders_nobody():
+    """The password was right: the person is in, the hash is as it was, and the next sign-in replaces it."""
+    server, done = make_server(), []
+    server.change_user("u1", password_hash=HASHES["argon2i"])
+
+    async def one_only(work):
+        if done:
+            raise Busy("too much is waiting")
+        done.append(work)
+        return work()
+
+    server.authority.run_slow_work_in(one_only)
+    assert server.browser().sign_in("alice", PASSWORD).status == 303
+    assert server.storage.user("u1").password_hash == HASHES["argon2i"]
+    done.clear()
+    assert server.browser().sign_in("alice", PASSWORD).status == 303
 
 
 def test_a_text_too_long_to_be_a_password_never_fits():

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from ..kernel.consents import holds
 from ..kernel.identity import person
+from ..kernel.moment import instant
 from ..kernel.pages import AccountPage, ClientCard, ConnectedClient, ScopeLine
 from ..kernel.records import Consent
 from ..kernel.requests import HttpRequest
@@ -44,7 +45,7 @@ class ProfileEndpoint:
 
     async def _connected(self, consent: Consent) -> ConnectedClient | None:
         client = await self.sessions.shell.storage.client(consent.client_id)
-        if client is None or not holds(consent, client, self.sessions.shell.moment().now):
+        if client is None or not holds(consent, client, instant(self.sessions.shell.moment)):
             return None
         lines = tuple(
             ScopeLine(name=scope.name, display_name=scope.display_name, description=scope.description)

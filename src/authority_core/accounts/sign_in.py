@@ -16,6 +16,7 @@ from ..kernel.foreign_hashes import whole
 from ..kernel.identity import LONGEST, canonical
 from ..kernel.moment import Moment
 from ..kernel.passwords import Passwords
+from ..kernel.ports import Busy
 from ..kernel.records import User
 from ..kernel.requests import HttpRequest, parse_body, parse_query
 from ..kernel.responses import Headers, HttpResponse, redirect
@@ -86,7 +87,9 @@ class SignInEndpoint:
             return await again("This account cannot sign in at the moment. Please contact support.", 403)
         known = user.password_hash or ""
         renew = self.passwords.outdated(known) and whole(known, password) and not user.password_must_change
-        rehashed = await self.passwords.hash(password) if renew else None
+        rehashed: str | None = None
+        with suppress(Busy):  # a better hash is a favour: whoever typed the right password is let in without it
+            rehashed = await self.passwords.hash(password) if renew else None
         proved = Proved(user, self.attempts.key(identifier, user), rehashed, self.browsers.key(browser), remember)
         try:
             admitted = await self._admit(request, proved, waiting)
