@@ -14,24 +14,29 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 
 from .plan import Step
+from .prepared import Values
 
 _NUMBERED = re.compile(r"\$(\d+)")
 
 
 def joined(steps: Sequence[Step]) -> Sequence[Step]:
     """Return *steps* as one, where they are independent; otherwise as they are."""
-    if len(steps) == 1 or not _independent(steps):
+    if len(steps) == 1:
+        return steps
+    written: list[tuple[str, Values]] = []
+    for step in steps:
+        if step.must_change:
+            return steps
+        if step.over:
+            written.append((step.sql, step.over))
+    if len(written) != len(set(written)):
         return steps
     backwards = steps[::-1]
-    values = sum((step.values for step in backwards), ())
-    return (Step(_statement(tuple(step.sql for step in backwards)), values, must_change=False),)
-
-
-def _independent(steps: Sequence[Step]) -> bool:
-    over = [(step.sql, step.over) for step in steps if step.over]
-    return len(over) == len(set(over)) and not any(step.must_change for step in steps)
+    values = tuple(chain.from_iterable([step.values for step in backwards]))
+    return (Step(_statement(tuple([step.sql for step in backwards])), values, must_change=False),)
 
 
 @lru_cache(maxsize=256)

@@ -144,7 +144,7 @@ def _read_secrets(text: str) -> tuple[ClientSecret, ...]:
     )
 
 
-# `columns.reader` spells out the ways back of TIME and FLAG itself.
+# `columns` spells out both ways of TIME, and the way back of FLAG, itself.
 TEXT = Kind(TEXT_TYPE)
 WHOLE = Kind(BigInteger())
 FLAG = Kind(Boolean(create_constraint=False), read=bool)

@@ -6,7 +6,7 @@ Pure. Knows nothing of connections; what it returns runs in one transaction or n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, assert_never
+from typing import Any
 
 from attrs import evolve
 
@@ -64,9 +64,7 @@ def plan(statements: Statements, changes: Sequence[Change]) -> list[Step]:
     """
     steps: list[Step] = []
     for change in _untangled(in_order(changes)):
-        steps.append(_step(statements, change))
-        if isinstance(change, Replace | Remove) and isinstance(change.record, User):
-            steps += _names(statements, change.record, taken=isinstance(change, Replace))
+        steps += _STEPS[type(change)](statements, change)
     return steps
 
 
@@ -75,7 +73,7 @@ def _untangled(changes: Sequence[Change]) -> Sequence[Change]:
 
     Otherwise each could hold what the other waits for, and PostgreSQL would end one of them after a second (40P01).
     """
-    if len(changes) < 2 or sum(type(change) in _WANTED for change in changes) < 2:
+    if len(changes) < 2 or len([change for change in changes if type(change) in _WANTED]) < 2:
         return changes
     return sorted(changes, key=_turn)
 
@@ -83,13 +81,6 @@ def _untangled(changes: Sequence[Change]) -> Sequence[Change]:
 def _turn(change: Change) -> tuple[int, str, object]:
     wanted = _WANTED.get(type(change))
     return (change.place, "", ()) if wanted is None else (change.place, type(change).__name__, wanted(change))
-
-
-def _names(statements: Statements, user: User, *, taken: bool) -> list[Step]:
-    """Return the statements that give up all of *user*'s identifiers, and take those of the record."""
-    freed = [] if user.version == 0 else [_sure(statements.unname_user, (user.user_id,))]
-    names = {comparable(text) for text in (user.username, user.email) if text} if taken else set()
-    return freed + [_sure(statements.name_user, (name, user.user_id)) for name in sorted(names)]
 
 
 def _made(prepared: Prepared, values: Values) -> Step:
@@ -101,46 +92,75 @@ def _sure(prepared: Prepared, values: Values, over: Values = ()) -> Step:
     return Step(prepared.sql, prepared.bind(values), False, over)
 
 
-def _step(statements: Statements, change: Change) -> Step:
-    match change:
-        case Spend(key, at, keep_until, salt):
-            return _sure(statements.spend, (digest_of(key), micros(at), salt, micros(keep_until)))
-        case Put(record):
-            values = shapes.INSERTABLE[type(record)].encode(record)
-            if not values[0]:  # the name of the record, or its key
-                refuse_nameless((change,))
-            return _sure(statements.inserts[type(record)], values)
-        case Revoke(what, name, at, keep_until, reason):
-            return _sure(statements.revoke, (what, name, micros(at), micros(keep_until), reason), over=(what, name))
-        case CutOff(subject, client_id, at, keep_until, reason):
-            key_values = subject, client_id is None, client_id or ""
-            marked = *key_values, micros(at), micros(keep_until), reason
-            return _sure(statements.cut_off, marked, over=key_values)
-        case Replace(record):
-            refuse_nameless((change,))
-            return _replace(statements, record)
-        case Remove(record):
-            refuse_nameless((change,))
-            shape = shapes.MUTABLE[type(record)]
-            return _made(statements.writes[type(record)].remove, (*shape.key_of(record), record.version))
-        case Count():
-            return _count(statements, change)
-        case _:
-            assert_never(change)
+# --- one kind of change each -----------------------------------------------------------------------------------------
 
 
-def _count(statements: Statements, change: Count) -> Step:
-    key = digest_of(change.key)
-    if change.by is None:
-        return _sure(statements.uncount, (key,), over=(key,))
-    most = _UNBOUNDED if change.most is None else change.most
-    return _made(statements.count, (key, change.by, micros(change.until), micros(change.at), most))
+def _spend(statements: Statements, change: Spend) -> Sequence[Step]:
+    values = digest_of(change.key), micros(change.at), change.salt, micros(change.keep_until)
+    return (_sure(statements.spend, values),)
 
 
-def _replace(statements: Statements, record: Mutable) -> Step:
-    shape = shapes.MUTABLE[type(record)]
-    writes = statements.writes[type(record)]
+def _put(statements: Statements, change: Put) -> Sequence[Step]:
+    record = change.record
+    values = shapes.INSERTABLE[type(record)].encode(record)
+    if not values[0]:  # the name of the record, or its key
+        refuse_nameless((change,))
+    return (_sure(statements.inserts[type(record)], values),)
+
+
+def _revoke(statements: Statements, change: Revoke) -> Sequence[Step]:
+    row = change.what, change.id
+    return (_sure(statements.revoke, (*row, micros(change.at), micros(change.keep_until), change.reason), over=row),)
+
+
+def _cut_off(statements: Statements, change: CutOff) -> Sequence[Step]:
+    row = change.subject, change.client_id is None, change.client_id or ""
+    return (_sure(statements.cut_off, (*row, micros(change.at), micros(change.keep_until), change.reason), over=row),)
+
+
+def _replace(statements: Statements, change: Replace) -> Sequence[Step]:
+    refuse_nameless((change,))
+    record = change.record
+    shape, writes = shapes.MUTABLE[type(record)], statements.writes[type(record)]
     values = shape.encode(evolve(record, version=record.version + 1))
     if record.version == 0:
-        return _made(writes.insert, values)
-    return _made(writes.update, (*values, *shape.key_of(record), record.version))
+        written = _made(writes.insert, values)
+    else:
+        written = _made(writes.update, (*values, *shape.key_of(record), record.version))
+    return (written, *_names(statements, record, taken=True))
+
+
+def _remove(statements: Statements, change: Remove) -> Sequence[Step]:
+    refuse_nameless((change,))
+    record = change.record
+    key = shapes.MUTABLE[type(record)].key_of(record)
+    removed = _made(statements.writes[type(record)].remove, (*key, record.version))
+    return (removed, *_names(statements, record, taken=False))
+
+
+def _names(statements: Statements, record: Mutable, *, taken: bool) -> list[Step]:
+    """Return the statements that give up all identifiers of a user, and take those of the *record*."""
+    if not isinstance(record, User):
+        return []
+    freed = [] if record.version == 0 else [_sure(statements.unname_user, (record.user_id,))]
+    names = {comparable(text) for text in (record.username, record.email) if text} if taken else set()
+    return freed + [_sure(statements.name_user, (name, record.user_id)) for name in sorted(names)]
+
+
+def _count(statements: Statements, change: Count) -> Sequence[Step]:
+    key = digest_of(change.key)
+    if change.by is None:
+        return (_sure(statements.uncount, (key,), over=(key,)),)
+    most = _UNBOUNDED if change.most is None else change.most
+    return (_made(statements.count, (key, change.by, micros(change.until), micros(change.at), most)),)
+
+
+_STEPS: Mapping[type[Change], Callable[[Statements, Any], Sequence[Step]]] = {
+    Spend: _spend,
+    Put: _put,
+    Revoke: _revoke,
+    CutOff: _cut_off,
+    Replace: _replace,
+    Remove: _remove,
+    Count: _count,
+}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from authority_core.kernel.changes import Change, Count, CutOff, Put, Replace, Revoke, Spend
 from authority_core.testing.contract.samples import KEEP, NOW, a_client, a_grant, a_refresh_token, key_of
 from authority_sql.joining import joined
-from authority_sql.plan import Step, plan
+from authority_sql.plan import _STEPS, Step, plan
 from authority_sql.statements import Statements, statements_for
 
 ONE = Revoke("grant", "one", NOW, KEEP)
@@ -62,3 +64,8 @@ def test_values_follow_their_places():
 
     assert joined(numbered) == (Step("WITH step0 AS (INSERT b ($1)) INSERT a ($2, $3, $2)", (3, 1, 2), False),)
     assert joined(plain) == (Step("WITH step0 AS (INSERT b (%s)) INSERT a (%s)", (2, 1), False),)
+
+
+def test_every_kind_of_change_is_planned():
+    """What the protocol may ask for has a function here that plans it."""
+    assert set(_STEPS) == set(get_args(Change))
