@@ -1,7 +1,7 @@
 """Counting sign-in attempts, so that guessing is slow. Unknown names are counted like accounts and so reveal nothing.
 
-An attempt is counted before the password is looked at and taken back on success: however many arrive at once, exactly
-as many as the threshold allows are judged.
+An attempt is counted before the password is looked at; all are forgotten on success, and one is taken back whose
+password nobody had time for. However many arrive at once, exactly as many as the threshold allows are judged.
 """
 
 from __future__ import annotations
@@ -69,3 +69,10 @@ class Attempts:
     def forgiven(self, key: Digest, now: datetime) -> Change:
         """Return the change that forgets the attempts, after a success."""
         return Count(key, now, now, by=None)
+
+    def unjudged(self, key: Digest, now: datetime) -> Change:
+        """Return the change that takes one attempt back, and no other: nobody has looked at its password.
+
+        A counter that is gone or past its end by then stays so: the one that starts here ends at once.
+        """
+        return Count(key, now, now, by=-1)

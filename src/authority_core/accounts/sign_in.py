@@ -14,7 +14,7 @@ from ..kernel.encoding import Digest
 from ..kernel.events import PasswordChangeAsked, SignInFailed
 from ..kernel.foreign_hashes import whole
 from ..kernel.identity import LONGEST, canonical
-from ..kernel.moment import Moment
+from ..kernel.moment import Moment, instant
 from ..kernel.passwords import Passwords
 from ..kernel.ports import Busy
 from ..kernel.records import User
@@ -75,14 +75,20 @@ class SignInEndpoint:
             return await again("Enter your user name or e-mail address, and your password.", 400)
         identifier = canonical(typed)
         user = await self.sessions.shell.storage.user_by_identifier(identifier)
-        admission = await self.attempts.admit(self.attempts.key(identifier, user))
+        counter = self.attempts.key(identifier, user)
+        admission = await self.attempts.admit(counter)
         if isinstance(admission, Locked):
-            wait = max(1, math.ceil((admission.until - self.sessions.shell.moment().now).total_seconds()))
+            wait = max(1, math.ceil((admission.until - instant(self.sessions.shell.moment)).total_seconds()))
             return await again(_locked(wait), 423, (("retry-after", str(wait)),))
-        if not await self.passwords.verify(password, user.password_hash if user else None) or user is None:
+        try:
+            right = await self.passwords.verify(password, user.password_hash if user else None)
+        except Busy:
+            await self._give_back(self.attempts.unjudged(counter, instant(self.sessions.shell.moment)))
+            raise
+        if not right or user is None:
             await self._failed(identifier, user, request, "wrong password" if user else "unknown identifier")
             return await again(WRONG + _left(admission.left), 401)
-        if not may_sign_in(user, self.sessions.shell.moment().now):
+        if not may_sign_in(user, instant(self.sessions.shell.moment)):
             await self._failed(identifier, user, request, "inactive or locked account")
             return await again("This account cannot sign in at the moment. Please contact support.", 403)
         known = user.password_hash or ""
@@ -90,11 +96,11 @@ class SignInEndpoint:
         rehashed: str | None = None
         with suppress(Busy):  # a better hash is a favour: whoever typed the right password is let in without it
             rehashed = await self.passwords.hash(password) if renew else None
-        proved = Proved(user, self.attempts.key(identifier, user), rehashed, self.browsers.key(browser), remember)
+        proved = Proved(user, counter, rehashed, self.browsers.key(browser), remember)
         try:
             admitted = await self._admit(request, proved, waiting)
         except StorageUnavailable:
-            await self._give_back(proved)
+            await self._give_back(self.attempts.forgiven(counter, instant(self.sessions.shell.moment)))
             raise
         return admitted or await again(WRONG, 401)
 
@@ -116,11 +122,10 @@ class SignInEndpoint:
 
         return await self.sessions.shell.act(origin_of(request), attempt, CROWD)
 
-    async def _give_back(self, proved: Proved) -> None:
-        """Forget the attempts of somebody who typed the right password, where storage still can: the fault is ours."""
-        shell = self.sessions.shell
+    async def _give_back(self, attempts: Change) -> None:
+        """Give *attempts* back where storage still can: nobody pays for a fault of ours."""
         with suppress(StorageUnavailable):
-            await shell.write(self.attempts.forgiven(proved.counter, shell.moment().now))
+            await self.sessions.shell.write(attempts)
 
     def _ask_for_new_password(
         self, user: User, proved: Proved, waiting: Waiting | None, forgiven: Change, moment: Moment

@@ -145,7 +145,8 @@ class Remove:
 class Count:
     """Add *by* to the counter at *key*, losing no concurrent increment; a counter past its end starts from zero.
 
-    *until* is the end of a counter that starts now. `by=None` takes the counter away. A commit that would bring a
+    *until* is the end of a counter that starts now. A negative *by* takes back what was counted in vain, and with
+    *until* now leaves nothing where the counter is gone; `by=None` takes the counter away. A commit that would bring a
     counter above *most* is a `Conflict`: of all that ask, exactly so many get in.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from authority_core.kernel.ports import Busy
 from authority_core.kernel.records import Counter
 from support.browser import action_of, hidden_fields
 from support.checks import is_page
@@ -117,6 +118,51 @@ def test_a_count_that_was_not_seen_admits_nobody(server):
 
 async def _nothing(key: object) -> Counter | None:
     return None
+
+
+@pytest.mark.parametrize("who", ["alice", "nobody"])
+def test_an_attempt_that_nobody_had_time_for_is_not_counted(server, who):
+    """A full pool turns sign-ins away and locks nobody out; what was judged before still counts."""
+    pool = _Pool()
+    server.authority.run_slow_work_in(pool)
+    browser = server.browser()
+    assert [browser.sign_in(who, "wrong").status for _ in range(3)] == [401] * 3
+    pool.full = True
+    turned_away = [browser.sign_in(who, "wrong") for _ in range(10)]
+    pool.full = False
+
+    assert {(answer.status, answer.header("retry-after")) for answer in turned_away} == {(503, "5")}
+    assert [browser.sign_in(who, "wrong").status for _ in range(3)] == [401, 401, 423]
+
+
+def test_a_full_pool_does_not_unlock(server):
+    """Who is locked out stays so, and a count that has ended meanwhile leaves no tries behind."""
+    pool = _Pool()
+    server.authority.run_slow_work_in(pool)
+    browser = server.browser()
+    assert [browser.sign_in("alice", "wrong").status for _ in range(5)] == [401] * 5
+    pool.full = True
+    assert browser.sign_in("alice", "wrong").status == 423
+    server.clock.wind(minutes=30)
+    pool.meanwhile = lambda: server.clock.wind(minutes=30)
+    assert [browser.sign_in("alice", "wrong").status for _ in range(3)] == [503] * 3
+    pool.full = False
+
+    assert [browser.sign_in("alice", "wrong").status for _ in range(6)] == [401] * 5 + [423]
+
+
+class _Pool:
+    """A pool that has no place while it is *full*; *meanwhile* happens while somebody asks for one."""
+
+    def __init__(self) -> None:
+        self.full = False
+        self.meanwhile = lambda: None
+
+    async def __call__(self, work):
+        if self.full:
+            self.meanwhile()
+            raise Busy("too much is waiting")
+        return work()
 
 
 @pytest.mark.parametrize("changes", [{"active": False}, {"locked": True}])

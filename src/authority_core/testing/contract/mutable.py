@@ -190,6 +190,20 @@ class Mutable:
         expect_same(counter and (counter.value, counter.expires_at), (1, end), "after its end it starts from zero")
 
     @promise
+    async def test_a_counter_counts_back(self, stage: Stage) -> None:
+        """A negative *by* takes that much back and leaves the end; a counter that it starts ends when it says."""
+        storage, key, absent = stage.storage, key_of("counter", "sign-in"), key_of("counter", "absent")
+        await storage.commit([Count(key, NOW, LATER, by=3)])
+        await storage.commit([Count(key, NOW, NOW, by=-1)])
+        await storage.commit([Count(absent, NOW, NOW, by=-1)])
+
+        counter = await storage.counter(key)
+        expect_same(counter and (counter.value, counter.expires_at), (2, LATER), "one of three is taken back")
+        await storage.commit([Count(absent, NOW, LATER, most=1)])
+        counter = await storage.counter(absent)
+        expect_same(counter and (counter.value, counter.expires_at), (1, LATER), "nothing was there to take back")
+
+    @promise
     async def test_a_counter_is_taken_away(self, stage: Stage) -> None:
         """`by=None` takes the counter away, again and again without conflict; others stay."""
         storage, key, other = stage.storage, key_of("counter", "sign-in"), key_of("counter", "other")
