@@ -9,7 +9,16 @@ from attrs import evolve
 
 from authority_core.kernel.changes import Count, Put, Revoke, Spend
 from authority_core.kernel.encoding import digest
-from authority_core.kernel.records import AccessToken, AuthorizationCode, Grant, RefreshToken, Session, SigningKey, User
+from authority_core.kernel.records import (
+    AccessToken,
+    AuthorizationCode,
+    Counter,
+    Grant,
+    RefreshToken,
+    Session,
+    SigningKey,
+    User,
+)
 from authority_core.kernel.sync import coat, is_async, run
 from authority_core.testing.faults import Broken, Delay, Fail, Faulty, Kill, Killed, Meanwhile
 from authority_core.testing.invariants import Contents, InvariantBroken, Mark, breaches, check, contents, differences
@@ -173,6 +182,7 @@ def test_what_is_sound_passes():
         (plus(evolve(USER, user_id="u2")), "2 accounts have the name alice"),
         (evolve(SOUND, names={}), "the list of names is not that of the accounts"),
         (plus(evolve(SIGNING, kid="l", alg="RS256", version=0)), "has the version 0"),
+        (evolve(SOUND, counters={KEY: Counter(value=-1, expires_at=LATER)}), "below zero"),
     ],
 )
 def test_what_must_never_be_is_named(found: Contents, says: str):
@@ -185,6 +195,9 @@ def test_what_may_be_forgotten_may_be_missing():
     """With a time, nothing need be there for records that are past their end by then."""
     assert breaches(without(GRANT)) != []
     assert breaches(without(GRANT), now=LATER) == []
+    owed = evolve(SOUND, counters={KEY: Counter(value=-1, expires_at=START)})
+    assert breaches(owed) != []
+    assert breaches(owed, now=START) == []
 
 
 def test_every_store_can_be_looked_at():

@@ -110,9 +110,10 @@ def breaches(found: Contents, *, now: datetime | None = None, audited: bool = Fa
 
 
 def _kept(found: Contents, now: datetime) -> Contents:
-    """Return *found* without the records that may be forgotten at *now*: nothing need be there for them."""
+    """Return *found* without what may be forgotten at *now*: nothing need be there for it."""
     kept = [one for one in found.records if (end := getattr(one, "keep_until", None)) is None or now < end]
-    return evolve(found, records=kept)
+    counters = {key: counter for key, counter in found.counters.items() if now < counter.expires_at}
+    return evolve(found, records=kept, counters=counters)
 
 
 # --- authorization ---------------------------------------------------------------------------------------------------
@@ -251,8 +252,8 @@ def _people(kept: Contents, found: Contents) -> Iterator[str]:
 
 
 def _numbers(kept: Contents, found: Contents) -> Iterator[str]:
-    """Counters count, and every mutable record was written through `Replace`."""
-    yield from ("a counter is not positive" for counter in found.counters.values() if counter.value <= 0)
+    """No more was taken back than was counted, and every mutable record was written through `Replace`."""
+    yield from ("a counter is below zero" for counter in kept.counters.values() if counter.value < 0)
     for record in found.records:
         if isinstance(record, MUTABLE) and record.version < 1:
             yield f"a {type(record).__name__} has the version {record.version}"
