@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
@@ -341,7 +342,8 @@ def secret_rotation(house: House) -> Request:
     known, kid = house.finish(house.authority.keys.records())[0], f"key-{next(_number)}"
     plain = vault.open(known.private_jwk, context(SIGNING_KEYS, known.kid))
     sealed = Vault.from_settings(old).seal(plain, context(SIGNING_KEYS, kid))
-    retired = evolve(known, kid=kid, state="retired", retired_at=known.created_at, private_jwk=sealed, version=0)
+    ended = {"retired_at": known.created_at, "keep_until": known.created_at + timedelta(days=9)}
+    retired = evolve(known, kid=kid, state="retired", private_jwk=sealed, version=0, **ended)
     house.finish(coat(house.server.storage).commit([Replace(retired)]))
 
     async def move_one() -> str:

@@ -182,6 +182,7 @@ def test_what_is_sound_passes():
         (plus(evolve(USER, user_id="u2")), "2 accounts have the name alice"),
         (evolve(SOUND, names={}), "the list of names is not that of the accounts"),
         (plus(evolve(SIGNING, kid="l", alg="RS256", version=0)), "has the version 0"),
+        (plus(evolve(SIGNING, kid="l", state="compromised", retired_at=START)), "never forgotten"),
         (evolve(SOUND, counters={KEY: Counter(value=-1, expires_at=LATER)}), "below zero"),
     ],
 )

@@ -227,6 +227,8 @@ def _keys(kept: Contents, found: Contents) -> Iterator[str]:
             yield f"the key {key.kid} signs, and nobody knows since when"
         if key.state in ("retired", "compromised") and key.retired_at is None:
             yield f"the key {key.kid} is {key.state}, and nobody knows since when"
+        if key.state in ("retired", "compromised") and key.keep_until is None:
+            yield f"the key {key.kid} is {key.state}, and is never forgotten"
 
 
 def _people(kept: Contents, found: Contents) -> Iterator[str]:

@@ -180,6 +180,20 @@ def test_a_waiting_key_may_be_compromised_too():
         run(server.authority.keys.compromise("unknown"))
 
 
+def test_a_compromised_key_is_forgotten_with_its_line_in_the_audit_trail():
+    """Whoever reads the trail finds the key that it names; afterwards nothing is left of it."""
+    server = make_server(audit_log_retention_days=30)
+    kid = signing_kid(server)
+    run(server.authority.keys.compromise(kid))
+    server.clock.wind(days=30, seconds=-1)
+    published(server)
+    before = {key.kid for key in server.storage.signing_keys()}
+    server.clock.wind(seconds=6)
+    published(server)
+
+    assert before - {key.kid for key in server.storage.signing_keys()} == {kid}
+
+
 def test_all_keys_lost_is_a_new_start():
     """An active key that is compromised has a successor; an algorithm without any gets its first."""
     server = make_server()

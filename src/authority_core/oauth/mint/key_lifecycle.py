@@ -1,7 +1,8 @@
 """The life of signing keys, as pure decisions: which key signs, which waits, which only verifies, which is gone.
 
-pending (published) → active (signs) → retired (verifies) → removed; compromised leaves at once. Two processes that
-turn the keys at the same time are told apart by the versions they read.
+pending (published) → active (signs) → retired (verifies) → removed; compromised is published no more from that moment,
+and removed when the audit trail has forgotten it too. Two processes that turn the keys at the same time are told apart
+by the versions they read.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def due(records: Sequence[SigningKey], settings: Settings, now: datetime) -> boo
 
 
 def advance(records: Sequence[SigningKey], settings: Settings, moment: Moment) -> Turned:
-    """Let pending keys that were published long enough take over, and remove keys whose last token has ended."""
+    """Let pending keys that were published long enough take over, and remove keys that nobody needs any more."""
     changes: list[Change] = [Remove(record) for record in records if _over(record, moment.now)]
     events: list[Event] = []
     for record in records:
@@ -85,15 +86,19 @@ def rotate(
     return Decision(tuple(made), tuple(changes), tuple(events))
 
 
-def compromise(records: Sequence[SigningKey], kid: str, fresh: SigningKey, moment: Moment) -> Turned:
+def compromise(
+    records: Sequence[SigningKey], kid: str, fresh: SigningKey, settings: Settings, moment: Moment
+) -> Turned:
     """Take *kid* out at once; if it was signing, the *fresh* key signs from now on."""
     changes: list[Change] = []
     events: list[Event] = []
     made: tuple[SigningKey, ...] = ()
+    keep_until = moment.now + timedelta(days=settings.audit_log_retention_days)
     for record in records:
         if record.kid != kid or record.state == "compromised":
             continue
-        changes.append(Replace(evolve(record, state="compromised", retired_at=moment.now)))
+        withdrawn = evolve(record, state="compromised", retired_at=moment.now, keep_until=keep_until)
+        changes.append(Replace(withdrawn))
         events.append(KeyCompromised(kid=kid, alg=record.alg))
         if record.state == "active":
             made = (evolve(fresh, state="active", activated_at=moment.now),)
@@ -128,4 +133,4 @@ def _ripe(record: SigningKey, settings: Settings, now: datetime) -> bool:
 
 
 def _over(record: SigningKey, now: datetime) -> bool:
-    return record.state == "retired" and record.keep_until is not None and expired(record.keep_until, now)
+    return record.keep_until is not None and expired(record.keep_until, now)

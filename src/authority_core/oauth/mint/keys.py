@@ -102,7 +102,8 @@ class KeyRing:
         if not found:
             raise NoSuchKey(kid)
         fresh = await self._generate(found[0].alg)
-        await self._turn(lambda records, moment: key_lifecycle.compromise(records, kid, fresh, moment))
+        settings = self._shell.settings
+        await self._turn(lambda records, moment: key_lifecycle.compromise(records, kid, fresh, settings, moment))
         self._ring = None
 
     async def _current(self) -> _Ring:
