@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import Dialect
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
+from sqlalchemy.util import asbool
 
 from .urls import OURS, Synchronous, UrlFault, check, durability_of, parsed, pooled, understood
 
@@ -88,8 +89,14 @@ def require(driver: str) -> None:
 
 def in_memory(url: URL) -> bool:
     """Tell whether *url* is a SQLite database without a file."""
-    memory = url.database in {None, "", ":memory:"} or "mode=memory" in str(url.query) + (url.database or "")
-    return url.get_backend_name() == "sqlite" and memory
+    if url.get_backend_name() != "sqlite":
+        return False
+    place = url.database or ""
+    if place in ("", ":memory:"):
+        return True
+    if not asbool(url.query.get("uri", False)):
+        return False
+    return place == "file::memory:" or url.query.get("mode") == "memory" or "mode=memory" in place
 
 
 def options_for(url: URL) -> dict[str, Any]:

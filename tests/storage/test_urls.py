@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from authority_sql import AsyncSqlStorage, SqlStorage, migrate
-from authority_sql.engines import bare, options_for, resolved, synchronous
+from authority_sql.engines import bare, in_memory, options_for, resolved, synchronous
 from authority_sql.urls import Pool, UrlFault, pool_of
 
 SECRET = "hunter2"
@@ -166,3 +166,24 @@ def test_an_option_that_sqlite_does_not_have_is_named(asynchronous: bool):
 
     with pytest.raises(UrlFault, match=r"^SQLite has no option colour: take it out"):
         resolved("sqlite:///authority.db?colour=blue", asynchronous=asynchronous)
+
+
+@pytest.mark.parametrize(
+    ("url", "memory"),
+    [
+        ("sqlite://", True),
+        ("sqlite:///:memory:", True),
+        ("sqlite:///file::memory:?uri=true", True),
+        ("sqlite:///file:name?mode=memory&cache=shared&uri=true", True),
+        ("sqlite:///file:name.db?mode=ro&uri=true", False),
+        ("sqlite:///of:memory:.db", False),
+        ("postgresql://host/name", False),
+    ],
+)
+def test_a_database_without_a_file_is_known(url: str, memory: bool):
+    """However it is spelled; it lives in one connection and gets its tables at once."""
+    assert in_memory(make_url(url)) is memory
+    if memory:
+        storage = SqlStorage.from_url(url)
+        assert storage.clients() == []
+        storage.close()
