@@ -84,11 +84,11 @@ def _judged(judge: Callable[[str], T], name: str, faults: list[str]) -> T | None
 
 def _url(text: str) -> str:
     try:
-        from authority_redis.urls import address
+        from authority_redis.connecting import placed
     except ImportError as missing:
         raise Trouble(f"{PREFIX}{REDIS_URL} needs an extra: pip install 'authority-idp[redis]'") from missing
     try:
-        address(text)
+        placed(text)
     except ValueError as fault:
         raise Trouble(f"{PREFIX}{REDIS_URL} cannot be used: {fault}") from None
     return text

@@ -6,9 +6,9 @@ from functools import partial
 from typing import Self
 
 from .awaiting import LIBRARY, AwaitingLink
-from .connecting import connect
+from .connecting import connect, placed
 from .operations import Operations
-from .urls import Address, address
+from .urls import Address
 
 
 class AsyncRedisStorage(Operations):
@@ -25,7 +25,7 @@ class AsyncRedisStorage(Operations):
         cls, url: str, *, prefix: str = "authority:", timeout: float = 2.0, max_connections: int = 50
     ) -> Self:
         """Return storage at *url*; see `RedisStorage.from_url`."""
-        place = address(url)
+        place = placed(url)
         link = AwaitingLink(partial(connect, LIBRARY, place, timeout, max_connections))
         return cls(link, place.tagged(prefix), place)
 

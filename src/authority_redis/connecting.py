@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 from redis.backoff import NoBackoff
 
-from .urls import Address
+from .urls import FILES, Address, address
 
 Client = Any
 """Redis or RedisCluster of either colour: their annotations serve both at once and promise nothing."""
@@ -28,6 +29,20 @@ class Library:
     sentinels: Any
     sentinel_pool: Any
     retry: Any
+
+
+def placed(url: str) -> Address:
+    """Return the place that *url* names, whose certificates and keys can be read; it is not asked for anything yet.
+
+    redis-py would call a file that is missing a connection that failed, at the first request. Raises `ValueError`.
+    """
+    found = address(url)
+    for name in sorted(FILES & set(found.options)):
+        try:
+            Path(found.options[name]).open("rb").close()
+        except OSError as error:
+            raise ValueError(f"The file that {name} of the Redis URL names cannot be read: {error.strerror}.") from None
+    return found
 
 
 def connect(library: Library, address: Address, timeout: float, connections: int) -> Client:

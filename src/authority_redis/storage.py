@@ -9,9 +9,9 @@ from authority_core.kernel.blocking import BlockingStorage
 from authority_core.kernel.sync import run
 
 from .blocking import LIBRARY, BlockingLink
-from .connecting import connect
+from .connecting import connect, placed
 from .operations import Operations
-from .urls import Address, address
+from .urls import Address
 
 
 class RedisStorage(BlockingStorage[Operations]):
@@ -38,9 +38,9 @@ class RedisStorage(BlockingStorage[Operations]):
         so that the prefix is written `{authority:}` there. *timeout* (seconds) bounds connecting and every answer.
         Nothing is opened before the first use.
 
-        Raises `ValueError` for a URL that is none; it repeats nothing of the URL.
+        Raises `ValueError` for a URL that is none, or names a file that cannot be read; it repeats nothing of the URL.
         """
-        place = address(url)
+        place = placed(url)
         link = BlockingLink(partial(connect, LIBRARY, place, timeout, max_connections))
         return cls(link, place.tagged(prefix), place)
 

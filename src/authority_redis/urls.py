@@ -17,8 +17,8 @@ FORMS = "redis://[user:password@]host[:port][/database], rediss:// for TLS, seve
 _PORT = 6379
 _SENTINEL_PORT = 26379
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")
-_FILES = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
-_OPTIONS = _FILES | {"db", "protocol", "sentinel_username", "sentinel_password"}
+FILES = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"})
+_OPTIONS = FILES | {"db", "protocol", "sentinel_username", "sentinel_password"}
 
 
 @frozen(kw_only=True)
@@ -87,7 +87,7 @@ def address(url: str) -> Address:
     )
     if found.cluster and found.database:
         raise ValueError("A Redis cluster has database 0 only; for Sentinel, end the URL with the primary's name.")
-    if not found.tls and _FILES & set(options):
+    if not found.tls and FILES & set(options):
         raise ValueError("Certificates are for rediss:// URLs.")
     return found
 

@@ -79,6 +79,8 @@ def test_without_redis_storage_is_the_database(described, tmp_path):
 FAULTS = [
     ({"REDIS_URL": f"http://:{SECRET}@host"}, "AUTHORITY_REDIS_URL cannot be used: A Redis URL looks like"),
     ({"REDIS_URL": f"redis://:{SECRET}@host/1?db=2"}, "AUTHORITY_REDIS_URL cannot be used: A Redis URL names one"),
+    ({"REDIS_URL": f"rediss://:{SECRET}@host?ssl_certfile=/nowhere.pem"},
+     "The file that ssl_certfile of the Redis URL names cannot be read: No such file or directory."),
     ({"REDIS_URL_FILE": "/nowhere"}, "AUTHORITY_REDIS_URL_FILE: the file it names cannot be read"),
     ({"REDIS_URL": URL, "REDIS_KINDS": "codes,refresh_tokens"},
      "AUTHORITY_REDIS_KINDS takes some of codes, counters, interactions, replays, sessions, not 'refresh_tokens'."),

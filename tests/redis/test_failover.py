@@ -117,7 +117,8 @@ class Load:
             self.brought[f"bare {name}"] = [proof(f"bare {name}")]
             for thing in (f"{sort} {name}" for sort in SORTS):
                 for _ in range(2):
-                    await self.bring(thing)
+                    if not self.over:
+                        await self.bring(thing)
             await pause(0.002)
 
     async def prepare(self, name: str) -> None:
@@ -214,6 +215,7 @@ def test_a_failover_lets_nothing_work_twice(colour: str, cut_off: bool, house: H
         load.over = True
         for thread in threads:
             thread.join(PATIENCE)
+    assert not any(thread.is_alive() for thread in threads)
     load.storage = coat(storage)
     lost = [thing for thing in load.won if thing.startswith("bare") and load.won[thing] and run(load.forgotten(thing))]
     for one in (load, late):

@@ -65,6 +65,7 @@ def test_several_hosts_are_a_cluster_and_a_name_means_sentinel():
         f"redis://:{SECRET}@host?protocol=2&protocol=3",
         f"redis://:{SECRET}@host?ssl_ca_certs=/tmp/ca.pem",
         f"rediss://:{SECRET}@host?ssl_cert_reqs=none",
+        f"rediss://:{SECRET}@host?ssl_ca_certs=/nowhere/{SECRET}.pem",
         f"unix://:{SECRET}@host",
     ],
 )
