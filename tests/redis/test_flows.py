@@ -7,14 +7,13 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from authority_core.testing.invariants import Contents
 from authority_core.testing.invariants import contents as contents_of_memory
 from authority_core.testing.memory import MemoryStorage
 from authority_redis import AsyncRedisStorage, RedisStorage, SplitStorage
 from faults.flows import FLOWS, Flow
 from faults.house import House, furnished
 from faults.playing import Build, strike_all
-from support.redis_contents import contents
+from support.redis_contents import both, contents
 from support.redis_servers import emptied
 from support.transports import in_loop
 
@@ -45,17 +44,6 @@ def split(**settings: object) -> Iterator[House]:
     server, memory = emptied(), MemoryStorage()
     with closing(SplitStorage(memory, RedisStorage.from_url(server.url))) as storage:
         yield furnished(storage, storage.commit, lambda: both(contents_of_memory(memory), contents(server)), **settings)
-
-
-def both(durable: Contents, shared: Contents) -> Contents:
-    """Return what the two parts of a storage hold together."""
-    return Contents(
-        records=[*durable.records, *shared.records],
-        spent={**shared.spent, **durable.spent},
-        revoked={**shared.revoked, **durable.revoked},
-        cut_off={**shared.cut_off, **durable.cut_off},
-        counters={**shared.counters, **durable.counters},
-    )
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)

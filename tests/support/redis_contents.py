@@ -74,3 +74,14 @@ def _mark(client: redis.Redis, key: bytes) -> Mark:
 def _counter(client: redis.Redis, key: bytes) -> Counter:
     found = _hash(client, key)
     return Counter(value=int(found[b"n"]), expires_at=codec.unstamp(found[b"till"]))
+
+
+def both(durable: Contents, shared: Contents) -> Contents:
+    """Return what the two parts of a storage hold together."""
+    return Contents(
+        records=[*durable.records, *shared.records],
+        spent={**shared.spent, **durable.spent},
+        revoked={**shared.revoked, **durable.revoked},
+        cut_off={**shared.cut_off, **durable.cut_off},
+        counters={**shared.counters, **durable.counters},
+    )

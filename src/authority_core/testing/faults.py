@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Literal, assert_never
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from ..kernel.sync import METHODS, OPTIONAL, is_async, tells_holders
 
@@ -61,12 +61,37 @@ class Kill:
 Fault = Fail | Delay | Meanwhile | Kill
 
 
+@define(eq=False)
+class _Fuse:
+    """What is armed, and what was called since."""
+
+    lock: threading.Lock = field(factory=threading.Lock)
+    armed: tuple[Fault, int, When] | None = None
+    dead: bool = False
+    calls: list[str] = field(factory=list)
+    struck: str | None = None
+
+    def set(self, armed: tuple[Fault, int, When] | None) -> None:
+        with self.lock:
+            self.armed, self.dead, self.calls, self.struck = armed, False, [], None
+
+    def due(self, name: str) -> tuple[Fault | None, When]:
+        """Count the call of *name*; return what is to strike it, and when."""
+        with self.lock:
+            if self.dead:
+                raise Killed(f"{name} is called by a dead process")
+            self.calls.append(name)
+            if self.armed is None or len(self.calls) != self.armed[1]:
+                return None, "before"
+            fault, _, when = self.armed
+            self.armed, self.struck = None, name
+            return fault, when
+
+
 class Faulty:
     """*storage*, of either colour, with a fault at one of its calls; the colour stays.
 
-    Attributes:
-        calls: The methods called since the last `arm` or `disarm`, in order.
-        struck: The method that met the fault, or `None`.
+    One that stands *beside* another in the same process is armed with it, and their calls are counted together.
 
     >>> from authority_core.testing.memory import MemoryStorage
     >>> storage = Faulty(MemoryStorage())
@@ -82,14 +107,10 @@ class Faulty:
 
     tells_holders = False
 
-    def __init__(self, storage: object) -> None:
+    def __init__(self, storage: object, *, beside: Faulty | None = None) -> None:
         self.tells_holders = tells_holders(storage)
         self._storage = storage
-        self._lock = threading.Lock()
-        self._armed: tuple[Fault, int, When] | None = None
-        self._dead = False
-        self.calls: list[str] = []
-        self.struck: str | None = None
+        self._fuse: _Fuse = _Fuse() if beside is None else beside._fuse
         wrap = self._awaited if is_async(storage) else self._called
         found = {name: getattr(storage, name, None) for name in (*METHODS, *OPTIONAL)}
         self._methods = {name: wrap(name, method) for name, method in found.items() if method is not None}
@@ -101,29 +122,23 @@ class Faulty:
             raise AttributeError(name)
         return inside["_methods"].get(name) or getattr(self._storage, name)
 
+    @property
+    def calls(self) -> list[str]:
+        """The methods called since the last `arm` or `disarm`, in order."""
+        return self._fuse.calls
+
+    @property
+    def struck(self) -> str | None:
+        """The method that met the fault, or `None`."""
+        return self._fuse.struck
+
     def arm(self, fault: Fault, *, at: int, when: When = "before") -> None:
         """Let *fault* strike at the call number *at* from now on, counting from 1. It strikes once."""
-        with self._lock:
-            self._armed, self._dead = (fault, at, when), False
-            self.calls, self.struck = [], None
+        self._fuse.set((fault, at, when))
 
     def disarm(self) -> None:
         """Behave from now on."""
-        with self._lock:
-            self._armed, self._dead = None, False
-            self.calls, self.struck = [], None
-
-    def _due(self, name: str) -> tuple[Fault | None, When]:
-        """Count the call of *name*; return what is to strike it, and when."""
-        with self._lock:
-            if self._dead:
-                raise Killed(f"{name} is called by a dead process")
-            self.calls.append(name)
-            if self._armed is None or len(self.calls) != self._armed[1]:
-                return None, "before"
-            fault, _, when = self._armed
-            self._armed, self.struck = None, name
-            return fault, when
+        self._fuse.set(None)
 
     def _strike(self, fault: Fail | Meanwhile | Kill, name: str, when: When) -> None:
         match fault:
@@ -132,7 +147,7 @@ class Faulty:
             case Meanwhile(work):
                 work()
             case Kill():
-                self._dead = True
+                self._fuse.dead = True
                 raise Killed(f"{when} {name}")
             case _:
                 assert_never(fault)
@@ -140,7 +155,7 @@ class Faulty:
     def _called(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(method)
         def call(*arguments: Any, **options: Any) -> Any:
-            fault, when = self._due(name)
+            fault, when = self._fuse.due(name)
             if isinstance(fault, Delay):
                 threading.Event().wait(fault.seconds)
                 return method(*arguments, **options)
@@ -156,7 +171,7 @@ class Faulty:
     def _awaited(self, name: str, method: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
         @wraps(method)
         async def call(*arguments: Any, **options: Any) -> Any:
-            fault, when = self._due(name)
+            fault, when = self._fuse.due(name)
             if isinstance(fault, Delay):
                 await asyncio.sleep(fault.seconds)
                 return await method(*arguments, **options)
