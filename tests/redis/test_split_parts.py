@@ -23,7 +23,6 @@ from faults.playing import FAULTS, KILLED, look, struck
 from support.redis_contents import both, contents
 from support.redis_servers import emptied
 
-
 MEETING_BOTH = [flow for flow in FLOWS if flow.name != "secret_rotation"]
 """Secrets at rest are all in the durable part, where `tests/faults` rotates them."""
 
