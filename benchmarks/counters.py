@@ -16,9 +16,10 @@ import joserfc.jwk
 
 from authority_core import Authority
 from authority_core.kernel import jose
+from authority_core.kernel.abilities import METHODS
 from authority_core.kernel.changes import Change, Put
 from authority_core.kernel.records import AuditRecord
-from authority_core.kernel.sync import METHODS, run
+from authority_core.kernel.sync import run
 
 from . import scene
 from .goals import Goal

@@ -12,6 +12,7 @@ from .admin.consents import Consents
 from .admin.housekeeping import BATCH, cleanup
 from .admin.users import Users
 from .dispatch import Dispatch
+from .kernel.abilities import is_async, misses, tells_holders
 from .kernel.addresses import client_address, networks, trusts
 from .kernel.browser import Browsers
 from .kernel.moment import MomentSource, entropy, system_moment
@@ -24,7 +25,7 @@ from .kernel.routes import Route
 from .kernel.settings import Settings
 from .kernel.shell import Shell
 from .kernel.show import Screen
-from .kernel.sync import coat, is_async, misses, tells_holders
+from .kernel.sync import coat
 from .kernel.vault import Vault
 from .landing import LandingEndpoint
 from .oauth.client_auth.slow_secrets import SlowSecrets

@@ -20,6 +20,7 @@ from datetime import datetime
 
 from attrs import evolve
 
+from authority_core.kernel.abilities import forgetful, is_async, marking, tells_holders
 from authority_core.kernel.blocking import BlockingStorage
 from authority_core.kernel.changes import Change, Conflict, StorageUnavailable, refuse_nameless
 from authority_core.kernel.encoding import Digest
@@ -40,7 +41,7 @@ from authority_core.kernel.records import (
     Stored,
     User,
 )
-from authority_core.kernel.sync import coat, forgetful, is_async, marking, run, tells_holders
+from authority_core.kernel.sync import coat, run
 
 from .aio import AsyncRedisStorage
 from .dividing import CHOSEN, Parts, checked, divide

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import anyio.to_thread
 from anyio import CapacityLimiter
 
+from authority_core.kernel.abilities import METHODS, OPTIONAL, tells_holders
 from authority_core.kernel.ports import Busy
-from authority_core.kernel.sync import METHODS, OPTIONAL, tells_holders
 
 T = TypeVar("T")
 

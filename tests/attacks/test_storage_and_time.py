@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
+from authority_core.kernel.abilities import METHODS
 from authority_core.kernel.changes import Conflict, Count, Put, Replace, Spend
 from authority_core.kernel.encoding import digest
 from authority_core.kernel.records import AccessToken, AuthorizationCode, Client, Interaction, RefreshToken
-from authority_core.kernel.sync import METHODS, run
+from authority_core.kernel.sync import run
 from authority_core.testing.memory import MemoryStorage
 from authority_core.testing.moments import START
 from authority_sql import NewerDatabase, SqlStorage, contents, migrate

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
+from authority_core.kernel.abilities import is_async
 from authority_core.kernel.changes import Count, Put, Revoke, Spend
 from authority_core.kernel.encoding import digest
 from authority_core.kernel.records import (
@@ -19,7 +20,7 @@ from authority_core.kernel.records import (
     SigningKey,
     User,
 )
-from authority_core.kernel.sync import coat, is_async, run
+from authority_core.kernel.sync import coat, run
 from authority_core.testing.faults import Broken, Delay, Fail, Faulty, Kill, Killed, Meanwhile
 from authority_core.testing.invariants import Contents, InvariantBroken, Mark, breaches, check, contents, differences
 from authority_core.testing.memory import MemoryStorage

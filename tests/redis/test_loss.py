@@ -9,8 +9,8 @@ from itertools import count
 import pytest
 
 from authority_core import HttpResponse
+from authority_core.kernel.abilities import METHODS
 from authority_core.kernel.records import Grant
-from authority_core.kernel.sync import METHODS
 from authority_core.testing.memory import MemoryStorage
 from authority_redis import RedisStorage, SplitStorage
 from support.browser import Browser

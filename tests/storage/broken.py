@@ -10,6 +10,7 @@ from typing import TypeGuard
 
 from attrs import asdict, evolve
 
+from authority_core.kernel.abilities import METHODS
 from authority_core.kernel.changes import (
     Change,
     Conflict,
@@ -38,7 +39,6 @@ from authority_core.kernel.records import (
     Stored,
     User,
 )
-from authority_core.kernel.sync import METHODS
 from authority_core.testing.memory import MemoryStorage
 
 

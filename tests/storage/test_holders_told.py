@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from authority_core.kernel.abilities import tells_holders
 from authority_core.kernel.records import User
-from authority_core.kernel.sync import tells_holders
 from authority_core.testing.faults import Faulty
 from authority_core.testing.memory import MemoryStorage
 from authority_redis import AsyncRedisStorage, AsyncSplitStorage, RedisStorage, SplitStorage

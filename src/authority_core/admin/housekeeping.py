@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from ..kernel.abilities import forgetful
 from ..kernel.changes import Conflict, StorageUnavailable
 from ..kernel.moment import MomentSource, instant
 from ..kernel.ports import Storage
-from ..kernel.sync import forgetful
 
 BATCH: Final = 1000
 _PATIENCE: Final = 5

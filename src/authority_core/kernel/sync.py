@@ -9,19 +9,12 @@ import inspect
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, NoReturn, TypeVar, cast
 
+from .abilities import METHODS, OPTIONAL, is_async
 from .changes import Conflict, StorageUnavailable
-from .ports import Forgets, Marks, OAuthStorage, Storage
+from .ports import Storage
 
 T = TypeVar("T")
 
-METHODS = tuple(sorted(name for name in dir(Storage) if not name.startswith("_")))
-"""Every method of the storage protocols."""
-
-_MARKS = tuple(name for name in vars(Marks) if not name.startswith("_"))
-OPTIONAL = (*(name for name in vars(Forgets) if not name.startswith("_")), *_MARKS)
-"""Methods that a storage may do without."""
-
-_OAUTH_METHODS = tuple(name for name in METHODS if hasattr(OAuthStorage, name))
 _PLAIN = frozenset(name for name in METHODS if getattr(Storage, name).__code__.co_argcount == 2)
 """Methods of one argument, which most requests call alone: a wrapper of just that is cheaper than one of any."""
 
@@ -79,17 +72,6 @@ def _where(coroutine: Coroutine[Any, Any, Any]) -> str:
     return getattr(innermost, "__qualname__", "A hook")
 
 
-def is_async(storage: object) -> bool:
-    """Tell the colour of *storage* by its `commit`."""
-    return inspect.iscoroutinefunction(getattr(storage, "commit", None))
-
-
-def misses(storage: object, *, accounts: bool) -> tuple[str, ...]:
-    """Return the methods that *storage* lacks for the protocol, and for our *accounts* too."""
-    wanted = METHODS if accounts else _OAUTH_METHODS
-    return tuple(name for name in wanted if not callable(getattr(storage, name, None)))
-
-
 class _Coat:
     """Storage as the shell sees it: every method awaitable, every foreign error a `StorageUnavailable`."""
 
@@ -140,29 +122,3 @@ def _guarded(method: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, An
 def coat(storage: object) -> Storage:
     """Return *storage* of either colour as the asynchronous protocol that the shell awaits."""
     return cast(Storage, _Coat(storage))
-
-
-def tells_holders(storage: object) -> bool:
-    """Tell whether the holders that *storage* tells are the accounts that its own `user` would return.
-
-    Its class says so by `tells_holders = True`. A subclass or an instance with a `user` of its own, or a wrapper around
-    another storage, may judge people by rules of its own: it is asked for the account unless it says so itself. A
-    wrapper that passes accounts on says `False` in its class, and of each instance what is true of the storage within.
-    """
-    line = type(storage).__mro__
-    says = next((at for at, kind in enumerate(line) if "tells_holders" in vars(kind)), None)
-    user = next((at for at, kind in enumerate(line) if "user" in vars(kind)), None)
-    if says is None or cast(Any, storage).tells_holders is not True:
-        return False
-    return (user is None or says <= user) and "user" not in getattr(storage, "__dict__", {})
-
-
-def marking(storage: object) -> Marks | None:
-    """Return *storage*, which wears its coat, as one that tells what ended a code or session; `None` for another."""
-    there = (callable(getattr(storage, name, None)) for name in _MARKS)
-    return cast(Marks, storage) if all(there) else None
-
-
-def forgetful(storage: object) -> Forgets | None:
-    """Return *storage*, which wears its coat, as one that can be told to forget; `None` when it has no `cleanup`."""
-    return cast(Forgets, storage) if callable(getattr(storage, "cleanup", None)) else None

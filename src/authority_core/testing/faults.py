@@ -19,7 +19,7 @@ from typing import Any, Literal, assert_never
 
 from attrs import define, field, frozen
 
-from ..kernel.sync import METHODS, OPTIONAL, is_async, tells_holders
+from ..kernel.abilities import METHODS, OPTIONAL, is_async, tells_holders
 
 When = Literal["before", "after"]
 

@@ -6,10 +6,11 @@ import inspect
 
 import pytest
 
+from authority_core.kernel.abilities import METHODS, is_async
 from authority_core.kernel.blocking import BlockingStorage
 from authority_core.kernel.changes import Replace
 from authority_core.kernel.ports import Storage
-from authority_core.kernel.sync import METHODS, coat, is_async
+from authority_core.kernel.sync import coat
 from authority_core.testing.contract import StorageContract
 from authority_core.testing.contract.samples import a_client
 from authority_core.testing.memory import MemoryStorage

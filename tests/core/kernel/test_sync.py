@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from authority_core.kernel.abilities import METHODS, is_async, misses
 from authority_core.kernel.changes import Conflict, StorageUnavailable
-from authority_core.kernel.sync import METHODS, Done, coat, is_async, misses, run
+from authority_core.kernel.sync import Done, coat, run
 from authority_core.testing.memory import MemoryStorage
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from authority_core.kernel.abilities import METHODS
 from authority_core.kernel.pages import Person
 from authority_core.kernel.ports import Authentication
 from authority_core.kernel.requests import cookie
-from authority_core.kernel.sync import METHODS
 from authority_core.testing.memory import MemoryStorage
 from support.browser import answer_of, hidden_fields
 from support.checks import is_page, is_redirect_error, is_refusal

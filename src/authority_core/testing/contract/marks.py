@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from ...kernel.abilities import marking
 from ...kernel.changes import Change, CutOff, Put, Replace, Revoke, Spend
 from ...kernel.ports import Storage
 from ...kernel.records import Spent
-from ...kernel.sync import marking
 from .samples import (
     KEEP,
     LATER,

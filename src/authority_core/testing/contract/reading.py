@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from attrs import evolve
 
+from ...kernel.abilities import marking, tells_holders
 from ...kernel.changes import Put, Replace, Spend
 from ...kernel.encoding import Digest
 from ...kernel.ports import Storage
 from ...kernel.records import Insertable, Mutable, Standing, User
-from ...kernel.sync import marking, tells_holders
 from .samples import (
     KEEP,
     NOW,

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol, TypeVar, cast
 
+from ...kernel.abilities import is_async
 from ...kernel.changes import Change, Conflict, StorageUnavailable
 from ...kernel.ports import Storage
-from ...kernel.sync import coat, is_async, run
+from ...kernel.sync import coat, run
 
 T = TypeVar("T")
 Attempt = Callable[[], Coroutine[Any, Any, object]]
