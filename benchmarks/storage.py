@@ -46,8 +46,8 @@ _SETTINGS = ("PRAGMA synchronous=NORMAL", "PRAGMA wal_autocheckpoint=0")
 """SQLite empties its log every thousand pages, whoever's turn it is: here, between the rounds."""
 
 
-_PLANS = "-c plan_cache_mode=force_generic_plan"
-"""PostgreSQL plans statements once, for us and for the bare driver."""
+_PLANS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+"""PostgreSQL plans statements once and alike, for us and for the bare driver."""
 
 
 @frozen

@@ -19,6 +19,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 from sqlalchemy.util import asbool
 
+from .postgresql import greet
 from .urls import OURS, Synchronous, UrlFault, check, durability_of, parsed, pooled, understood
 
 BUSY_TIMEOUT = 10.0
@@ -150,14 +151,10 @@ def tune(engine: Engine, url: URL, durability: Synchronous) -> None:
     event.listen(engine, "do_connect", connecting)
     if engine.dialect.name == "sqlite":
         _tune_sqlite(engine, durability_of(url, durability))
-    elif not pooled(url):  # a pooler would hand the connection, switches and all, to somebody else
+    else:
 
         def connected(connection: Any, _: ConnectionPoolEntry) -> None:
-            cursor = connection.cursor()
-            # Every statement looks up keys, whatever the values. Left alone, small tables make PostgreSQL plan joins
-            # anew each time, for a quarter of the price of the read.
-            cursor.execute("SET plan_cache_mode = force_generic_plan")
-            cursor.close()
+            greet(connection, url)
 
         event.listen(engine, "connect", connected)
 

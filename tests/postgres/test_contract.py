@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine
 
-from authority_core.kernel.changes import StorageUnavailable
-from authority_core.kernel.encoding import digest
 from authority_core.testing.contract import StorageContract
 from authority_sql import AsyncSqlStorage, SqlStorage, metadata, pending
 from authority_sql.engines import synchronous
-from support.postgres import bouncer, database, emptied, private
+from support.postgres import database, emptied, private
 
 
 class _Dumped:
@@ -64,14 +60,6 @@ class TestEngineOfTheHost(_Dumped, StorageContract):
         self.engine.dispose()
 
 
-@pytest.fixture(scope="module")
-def pooled() -> Iterator[str]:
-    """The URL of the database behind pgbouncer, which hands out three server connections by transaction."""
-    cluster = private()
-    with bouncer(cluster) as port:
-        yield database().replace(f":{cluster.port}/", f":{port}/") + "?pgbouncer=true"
-
-
 class _Pooled(_Dumped, StorageContract):
     """Prepared statements would meet a connection that does not know them."""
 
@@ -96,18 +84,6 @@ class TestAsyncPgbouncer(_Pooled):
     def make_storage(self):
         emptied()
         return AsyncSqlStorage.from_url(self.url)
-
-
-def test_the_pooler_is_why_statements_are_not_prepared(pooled: str):
-    """The control: without `pgbouncer=true` the same reads fail behind it; with it they go on."""
-    keys = [digest("any", str(at)) for at in range(40)]
-    told, untold = SqlStorage.from_url(pooled), SqlStorage.from_url(pooled.partition("?")[0])
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(told.counter, keys)) == {None}
-        with pytest.raises(StorageUnavailable):
-            list(pool.map(untold.counter, keys * 20))
-    told.close()
-    untold.close()
 
 
 def test_migrations_make_the_tables_of_the_metadata():

@@ -10,13 +10,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import BigInteger, Boolean, LargeBinary, Table
 
-from authority_sql import migrate
+from authority_core.kernel.sync import run
+from authority_core.testing.contract.samples import key_of
+from authority_sql import SqlStorage, migrate
 from authority_sql.prepared import Prepared
 from authority_sql.schema import metadata
 from authority_sql.statements import Statements, statements_for
@@ -55,14 +58,15 @@ def _rows(table: Table) -> int:
     return MANY if table.name in GROWING else SOME
 
 
-def _fill(connection: psycopg.Connection[Any], table: Table) -> None:
+def _fill(connection: psycopg.Connection[Any], table: Table, rows: int | None = None) -> None:
+    rows = _rows(table) if rows is None else rows
     names = ", ".join(f'"{column.name}"' for column in table.c)
     values = ", ".join(_value(table, column) for column in table.c)
     indexes = [index for index in table.indexes if index.name is not None]
     connection.execute(f"ALTER TABLE {table.name} SET UNLOGGED")
     for index in indexes:
         connection.execute(f"DROP INDEX {index.name}")
-    connection.execute(f"INSERT INTO {table.name} ({names}) SELECT {values} FROM generate_series(1, {_rows(table)}) i")
+    connection.execute(f"INSERT INTO {table.name} ({names}) SELECT {values} FROM generate_series(1, {rows}) i")
     for index in indexes:
         columns = ", ".join(f'"{column.name}"' for column in index.columns)
         unique = "UNIQUE " if index.unique else ""
@@ -186,3 +190,36 @@ def test_forgetting_by_key_would_be_seen(full: psycopg.Connection[Any]):
 def test_a_sequential_scan_would_be_seen(full: psycopg.Connection[Any]):
     """The control: a question that no index answers is told apart."""
     assert scanned(plan(full, Prepared("SELECT * FROM grants WHERE scope = $1::VARCHAR"), "custom")) != []
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_a_plan_made_for_a_small_table_serves_a_big_one(rows: int):
+    """What a connection prepares while there is next to nothing uses indexes, and so goes on when there is much."""
+    url = private().database()
+    migrate(url)
+    if rows:
+        with psycopg.connect(url, autocommit=True) as connection:
+            for table in metadata.sorted_tables:
+                _fill(connection, table, rows)
+                connection.execute(f"VACUUM ANALYZE {table.name}")
+    by_key = ("code", "refresh_token", "access_token", "interaction", "session", "counter")
+    by_name = ("client", "user", "user_by_identifier", "grant", "sessions", "consents")
+    with closing(SqlStorage.from_url(url)) as storage:
+        for _ in range(7):  # prepared by now
+            for name in by_key:
+                getattr(storage, name)(key_of("nobody"))
+            for name in by_name:
+                getattr(storage, name)("nobody")
+            storage.consent("nobody", "nothing")
+
+        def asked(text: str) -> list[Any]:
+            return run(storage._on._connector.fetch(text, ()))
+
+        prepared = "SELECT name, cardinality(parameter_types), statement FROM pg_prepared_statements"
+        found = {
+            sql: asked(f'EXPLAIN EXECUTE "{name}" ({", ".join(["NULL"] * parameters)})')
+            for name, parameters, sql in asked(prepared)
+        }
+
+    assert len(found) == len((*by_key, *by_name, "consent"))
+    assert {sql: lines for sql, lines in found.items() if "Seq Scan" in str(lines)} == {}
