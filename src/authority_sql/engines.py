@@ -20,7 +20,18 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 from sqlalchemy.util import asbool
 
 from .postgresql import greet
-from .urls import OURS, Synchronous, UrlFault, check, durability_of, parsed, pooled, understood
+from .urls import (
+    OURS,
+    TIMEOUT,
+    Synchronous,
+    UrlFault,
+    check,
+    connect_timeout,
+    durability_of,
+    parsed,
+    pooled,
+    understood,
+)
 
 BUSY_TIMEOUT = 10.0
 """Seconds that SQLite waits for a writer of another process."""
@@ -45,7 +56,8 @@ _MODULES = {
     "psycopg2": ("psycopg2", ""),
 }
 _TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "sslcrl", "sslnegotiation")
-"""What libpq calls the options of TLS; asyncpg reads them in a DSN only."""
+_OF_LIBPQ = (*_TLS, "application_name", "options", "target_session_attrs", "passfile")
+"""What libpq calls its options; asyncpg reads them in a DSN only."""
 
 
 def resolved(url: str | URL, *, asynchronous: bool) -> URL:
@@ -122,15 +134,21 @@ def _connect_args(url: URL) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if pooled(url):
         found["prepare_threshold"] = None  # psycopg: statements are never prepared on the server
-    tls = {name: value for name, value in url.query.items() if name in _TLS}
-    if tls and url.get_driver_name() == "asyncpg":
-        found["dsn"] = f"postgresql://?{urlencode(tls, doseq=True)}"  # the one door that takes libpq's names there
+    if url.get_driver_name() == "asyncpg":
+        options = {name: value for name, value in url.query.items() if name in _OF_LIBPQ}
+        if options.get("sslrootcert") == "system":
+            raise UrlFault("asyncpg has no sslrootcert=system: name the file with your system's certificates.")
+        if options:
+            found["dsn"] = f"postgresql://?{urlencode(options, doseq=True)}"  # the one door that takes libpq's names
+        if (seconds := connect_timeout(url)) is not None:
+            found["timeout"] = seconds
     return found
 
 
 def bare(url: URL) -> URL:
     """Return *url* without what `options_for` says in the driver's own words."""
-    return url.difference_update_query([*OURS, *(_TLS if url.get_driver_name() == "asyncpg" else ())])
+    otherwise = (*_OF_LIBPQ, TIMEOUT) if url.get_driver_name() == "asyncpg" else ()
+    return url.difference_update_query([*OURS, *otherwise])
 
 
 def blocking_engine(url: URL, *, durability: Synchronous = "NORMAL") -> Engine:

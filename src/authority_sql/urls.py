@@ -24,6 +24,8 @@ POOLED = "pgbouncer"
 DURABILITY = "durability"
 KEPT, MOST, WAIT = "pool_size", "max_pool_size", "checkout_timeout"
 INITIAL = "initial_pool_size"
+TIMEOUT = "connect_timeout"
+"""Of libpq; asyncpg has another word for it."""
 OURS = (POOLED, DURABILITY, KEPT, MOST, WAIT, INITIAL)
 """Options that no driver is shown."""
 _SQLITE = ("timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements", "uri")
@@ -78,6 +80,7 @@ def check(url: URL) -> None:
         )
     pooled(url)
     pool_of(url)
+    connect_timeout(url)
 
 
 def durability_of(url: URL, otherwise: Synchronous) -> Synchronous:
@@ -136,6 +139,16 @@ def _patience(url: URL) -> float:
     if isinstance(said, str) and _SECONDS.match(said) and 0 < float(said) <= _MOST_SECONDS:
         return float(said)
     raise UrlFault(f"{WAIT} in the database's URL is a number of seconds above 0, {_MOST_SECONDS} at most, once.")
+
+
+def connect_timeout(url: URL) -> int | None:
+    """Return how many seconds to wait for a new connection, as libpq says it; `None` for no end. Raises `UrlFault`."""
+    said = url.query.get(TIMEOUT)
+    if said is None or said == "0":
+        return None
+    if isinstance(said, str) and re.fullmatch("[0-9]{1,4}", said) and int(said) <= _MOST_SECONDS:
+        return int(said)
+    raise UrlFault(f"{TIMEOUT} in the database's URL is a whole number of seconds, {_MOST_SECONDS} at most, once.")
 
 
 @contextmanager

@@ -136,6 +136,22 @@ def test_statements_are_planned_once():
     storage.close()
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+asyncpg"])
+def test_libpqs_options_mean_the_same_to_every_driver(scheme: str):
+    """A name for the list of connections, a switch of the server's, and a bound for connecting."""
+    options = "application_name=mine&connect_timeout=9&options=-csearch_path%3Dpublic%20-cwork_mem%3D5MB"
+
+    async def play() -> None:
+        storage = AsyncSqlStorage.from_url(f"{database().replace('postgresql', scheme)}?{options}")
+        asked = "SELECT current_setting('application_name') AS a, current_setting('work_mem') AS b"
+        ((name, memory),) = await storage._connector.fetch(asked, ())
+        await storage.aclose()
+
+        assert (name, memory) == ("mine", "5MB")
+
+    asyncio.run(play())
+
+
 @pytest.mark.parametrize(
     ("query", "kept", "most"),
     [("", 2, 12), ("&max_pool_size=3", 2, 3), ("&pool_size=1&max_pool_size=4", 1, 4)],
@@ -281,9 +297,9 @@ def test_an_option_that_the_servers_driver_lacks_is_said_before_it_serves(words:
     """The commands speak through psycopg, which knows it; the driver of the server is asked too, and has its way."""
     settings = {"AUTHORITY_ISSUER": "http://localhost:4000", "AUTHORITY_SECRET_KEY": "0123456789abcdef" * 2}
     url = database().replace("postgresql", "postgresql+asyncpg")
-    done = command(*words, **settings, AUTHORITY_DATABASE_URL=f"{url}?application_name=house")
+    done = command(*words, **settings, AUTHORITY_DATABASE_URL=f"{url}?keepalives_idle=30")
 
     assert done.returncode == 1
-    assert "The driver asyncpg has no option application_name: take it out of the database's URL." in done.stderr
+    assert "The driver asyncpg has no option keepalives_idle: take it out of the database's URL." in done.stderr
     assert "Traceback" not in done.stderr
     assert command("config", "check", **settings, AUTHORITY_DATABASE_URL=f"{url}?max_pool_size=3").returncode == 0

@@ -44,6 +44,15 @@ def test_asyncpg_gets_tls_in_a_dsn():
     assert "sslmode" not in found
 
 
+def test_what_asyncpg_cannot_do_is_a_sentence():
+    """The certificates of the system are libpq's idea, and a time has to be one."""
+    for option, word in (("sslrootcert=system", "name the file"), ("connect_timeout=soon", "whole number of seconds")):
+        with pytest.raises(UrlFault, match=word):
+            told(f"postgresql+asyncpg://me@db.example/id?{option}", asynchronous=True)
+    assert told("postgresql+asyncpg://me@db.example/id?connect_timeout=7", asynchronous=True)["timeout"] == 7
+    assert "timeout" not in told("postgresql+asyncpg://me@db.example/id?connect_timeout=0", asynchronous=True)
+
+
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_behind_a_pooler_nothing_is_prepared(asynchronous: bool):
     """`pgbouncer=true` turns prepared statements off, and is not shown to the driver."""
