@@ -21,7 +21,7 @@ def sentence(error: Exception) -> str:
     from authority_core.kernel.changes import StorageUnavailable
     from authority_core.kernel.problems import ConfigurationError
     from authority_core.kernel.vault import CannotDecrypt
-    from authority_sql.errors import NewerDatabase
+    from authority_sql.errors import NewerDatabase, OccupiedDatabase
 
     logger.debug("the command failed", exc_info=error)
     if isinstance(error, ConfigurationError):
@@ -35,7 +35,7 @@ def sentence(error: Exception) -> str:
         )
     if isinstance(error, StorageUnavailable):
         return _of_storage(error)
-    if isinstance(error, Unknown | ImportError | NewerDatabase):
+    if isinstance(error, Unknown | ImportError | NewerDatabase | OccupiedDatabase):
         return str(error)
     if _of_url(error):
         return str(error)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .aio import AsyncSqlStorage as AsyncSqlStorage
     from .dumping import contents as contents
     from .errors import NewerDatabase as NewerDatabase
+    from .errors import OccupiedDatabase as OccupiedDatabase
+    from .migrating import include_name as include_name
     from .migrating import migrate as migrate
     from .migrating import migration_sql as migration_sql
     from .migrating import pending as pending
@@ -25,14 +27,16 @@ if TYPE_CHECKING:
     from .storage import SqlStorage as SqlStorage
 
 __all__ = [
-    "AsyncSqlStorage", "NewerDatabase", "SqlStorage", "contents", "metadata", "metadata_for", "migrate",
-    "migration_sql", "pending",
+    "AsyncSqlStorage", "NewerDatabase", "OccupiedDatabase", "SqlStorage", "contents", "include_name", "metadata",
+    "metadata_for", "migrate", "migration_sql", "pending",
 ]  # fmt: skip
 
 _HOMES = {
     "SqlStorage": "storage",
     "AsyncSqlStorage": "aio",
     "NewerDatabase": "errors",
+    "OccupiedDatabase": "errors",
+    "include_name": "migrating",
     "contents": "dumping",
     "metadata": "schema",
     "metadata_for": "schema",

@@ -5,6 +5,8 @@ Messages name the driver's class and code, never a value: an error of PostgreSQL
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from authority_core.kernel.changes import Conflict, StorageUnavailable
 
 AGAIN = frozenset({"23505", "40001", "40P01"})
@@ -26,6 +28,17 @@ class NewerDatabase(Exception):
             "install that release, or restore a backup from before it was migrated."
         )
         self.revision = revision
+
+
+class OccupiedDatabase(Exception):
+    """Tables of the names of ours are there, and `migrate` did not make them: it leaves them alone."""
+
+    def __init__(self, tables: Sequence[str]) -> None:
+        super().__init__(
+            f"The database has tables that `authority migrate` did not make, such as {', '.join(tables[:3])}. Where a "
+            "host application's own Alembic keeps them, migrate there; where they are somebody else's, name another "
+            "database or schema, or a table prefix."
+        )
 
 
 def conflict() -> Conflict:

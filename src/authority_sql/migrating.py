@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .engines import blocking_engine, in_memory, synchronous
-from .errors import NewerDatabase
+from .errors import NewerDatabase, OccupiedDatabase
 from .migrations import HEAD
 from .schema import metadata_for
 
@@ -45,7 +45,8 @@ def migrate(url: str | URL, *, table_prefix: str = "", schema: str | None = None
     """Bring the database at *url* to the newest revision; does nothing where it is there already.
 
     Returns the revisions that this call has taken, oldest first; of a new database, which is made at once, the newest.
-    Raises `NewerDatabase` where a newer release has been.
+    Raises `NewerDatabase` where a newer release has been, and `OccupiedDatabase` where tables of the same names are
+    there that `migrate` did not make: of a host that keeps `metadata` in a history of its own, or somebody else's.
     """
     engine = blocking_engine(synchronous(url))
     try:
@@ -57,12 +58,14 @@ def migrate(url: str | URL, *, table_prefix: str = "", schema: str | None = None
 def pending(url: str | URL, *, table_prefix: str = "", schema: str | None = None) -> list[str]:
     """Return the revisions that the database at *url* lacks, oldest first.
 
-    Raises `NewerDatabase` where a newer release has migrated it.
+    Raises `NewerDatabase` and `OccupiedDatabase` as `migrate` does.
     """
     engine = blocking_engine(synchronous(url))
     try:
         with engine.connect() as connection:
             known = _version(connection, table_prefix, schema)
+            if known is None:
+                _refuse_occupied(connection, table_prefix, schema)
     finally:
         engine.dispose()
     return _missing(known)
@@ -123,7 +126,8 @@ def _upgrade(connection: Connection, table_prefix: str, schema: str | None) -> l
 
 def _bring_up(connection: Connection, table_prefix: str, schema: str | None) -> list[str]:
     known = _version(connection, table_prefix, schema)
-    if known is None and not _has_tables(connection, table_prefix, schema):
+    if known is None:
+        _refuse_occupied(connection, table_prefix, schema)
         create_at_head(connection, table_prefix, schema)
         return [HEAD]
     missing = _missing(known)
@@ -182,9 +186,21 @@ def _version(connection: Connection, table_prefix: str, schema: str | None) -> s
     return connection.execute(select(versions.c.version_num)).scalar() or ""
 
 
-def _has_tables(connection: Connection, table_prefix: str, schema: str | None) -> bool:
-    known = set(inspect(connection).get_table_names(schema=schema))
-    return any(table.name in known for table in metadata_for(table_prefix, schema).tables.values())
+def _refuse_occupied(connection: Connection, table_prefix: str, schema: str | None) -> None:
+    """Raise `OccupiedDatabase` where there are tables that would be ours, and none that says who made them."""
+    ours = {table.name for table in metadata_for(table_prefix, schema).tables.values()}
+    found = sorted(ours.intersection(inspect(connection).get_table_names(schema=schema)))
+    if found:
+        raise OccupiedDatabase(found)
+
+
+def include_name(name: str | None, type_: str, parent_names: object) -> bool:
+    """Tell whether a host's own Alembic may look at what is called *name*: at everything but our version table.
+
+    For `include_name` of `context.configure`, beside `metadata` in `target_metadata`. Without it, autogenerate takes
+    the version table, which no metadata describes, for one that is to be dropped.
+    """
+    return not (type_ == "table" and name is not None and name.endswith(VERSION_TABLE))
 
 
 def _config(table_prefix: str, schema: str | None, output: io.StringIO | None = None) -> Config:

@@ -21,6 +21,8 @@ NAMING = {
 }
 """Every constraint has a name, so that every migration can speak of it."""
 
+LONGEST_PREFIX = 63 - len("ix_authorization_transactions_keep_until")
+
 _INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
     "sessions": (("user_id", "created_at"),),
     "audit_logs": (("at", "audit_id"),),
@@ -54,10 +56,14 @@ def metadata_for(prefix: str = "", schema: str | None = None) -> MetaData:
 def tables_for(prefix: str = "", schema: str | None = None) -> Tables:
     """Return the tables of `metadata_for`, each by its name.
 
-    Raises `ValueError` for a `$` in either name: drivers write the places of values so.
+    Raises `ValueError` for a `$` or `%` in either name: drivers write the places of values so; and for a prefix with
+    which a name would be longer than PostgreSQL's 63 bytes.
     """
-    if "$" in prefix + (schema or ""):
-        raise ValueError("a table prefix or schema must not contain $")
+    for mark in "$%":
+        if mark in prefix + (schema or ""):
+            raise ValueError(f"a table prefix or schema must not contain {mark}")
+    if len(prefix.encode()) > LONGEST_PREFIX:
+        raise ValueError(f"a table prefix has {LONGEST_PREFIX} bytes at most: names of indexes begin with it")
     metadata = MetaData(naming_convention=NAMING, schema=schema)
     found = {shape.table: _table(metadata, prefix, shape) for shape in _SHAPES}
     return Tables(metadata, found, *_marks(metadata, prefix), _identifiers(metadata, prefix))

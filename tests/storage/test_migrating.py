@@ -14,9 +14,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 import authority_sql
-from authority_sql import SqlStorage, contents, migrate, migration_sql, pending
+from authority_sql import OccupiedDatabase, SqlStorage, contents, metadata_for, migrate, migration_sql, pending
 from authority_sql.migrating import create_at_head, take_revisions
 from authority_sql.migrations import HEAD
+from authority_sql.schema import LONGEST_PREFIX
 from support.host_alembic import migrate_as_host
 from support.revisions import ONE_OF_EACH, written_today
 
@@ -76,6 +77,45 @@ def test_a_host_keeps_one_history(tmp_path: Path):
     assert contents(url, table_prefix="auth_") == written_today(f"sqlite:///{tmp_path}/ours.sqlite3")
     assert {"own_things", "alembic_version", "auth_grants"} <= tables
     assert "auth_authority_alembic_version" not in tables
+
+
+def test_a_host_leaves_our_version_alone(tmp_path: Path):
+    """Where `migrate` has been, the host's autogenerate finds nothing of ours to make and nothing to drop."""
+    url = f"sqlite:///{tmp_path}/host.sqlite3"
+    migrate(url)
+    migrate_as_host(tmp_path / "migrations", url, "")
+
+    assert pending(url) == []
+    assert migrate(url) == []
+
+
+@pytest.mark.parametrize("made_by", ["host", "somebody else"])
+def test_tables_that_we_did_not_make_are_left_alone(tmp_path: Path, made_by: str):
+    """A host that migrates by itself, or an application with a table called `users`: neither is written over."""
+    url = f"sqlite:///{tmp_path}/taken.sqlite3"
+    if made_by == "host":
+        migrate_as_host(tmp_path / "migrations", url, "")
+    else:
+        with closing(sqlite3.connect(tmp_path / "taken.sqlite3")) as connection:
+            connection.execute("CREATE TABLE users (id INTEGER)")
+    before = (tmp_path / "taken.sqlite3").read_bytes()
+    for ask in (migrate, pending):
+        with pytest.raises(OccupiedDatabase, match=r"`authority migrate` did not make, such as .*users|access_tokens"):
+            ask(url)
+
+    assert len((tmp_path / "taken.sqlite3").read_bytes()) == len(before)
+    assert migrate(url, table_prefix="ours_") == [HEAD]
+
+
+def test_names_that_no_database_takes_are_refused():
+    """Marks by which drivers find the places of values, and a prefix with which a name would be too long."""
+    for wrong in ("a$", "a%", "x" * (LONGEST_PREFIX + 1)):
+        with pytest.raises(ValueError, match="table prefix"):
+            metadata_for(wrong)
+    longest = [index.name for table in metadata_for("x" * LONGEST_PREFIX).tables.values() for index in table.indexes]
+
+    assert max(len(str(name)) for name in longest) == 63
+    assert "x" * LONGEST_PREFIX in migration_sql("postgresql://", table_prefix="x" * LONGEST_PREFIX)
 
 
 def test_the_text_of_a_migration_begins_where_it_is_told():

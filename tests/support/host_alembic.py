@@ -10,14 +10,14 @@ from alembic.config import Config
 ENVIRONMENT = """
 from alembic import context
 from sqlalchemy import Column, Integer, MetaData, Table, create_engine
-from authority_sql import metadata_for
+from authority_sql import include_name, metadata_for
 
 own = MetaData()
 Table("own_things", own, Column("id", Integer, primary_key=True))
 engine = create_engine(context.config.get_main_option("sqlalchemy.url"))
 with engine.connect() as connection:
     context.configure(connection=connection, target_metadata=[own, metadata_for({prefix!r}, {schema!r})],
-                      include_schemas=bool({schema!r}))
+                      include_name=include_name, include_schemas=bool({schema!r}))
     with context.begin_transaction():
         context.run_migrations()
 engine.dispose()
