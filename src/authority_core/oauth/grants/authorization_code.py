@@ -60,7 +60,8 @@ class AuthorizationCodeGrant:
 
     def decide(self, request: CodeRequest, facts: Facts, policy: Settings, moment: Moment) -> Outcome:
         """Decide. Who cannot prove the verifier changes nothing: a stranger must not burn the client's code."""
-        if facts is None:
+        # What may be forgotten is forgotten, whether or not storage has come to it: cleaning up decides nothing.
+        if facts is None or expired(facts.record.keep_until, moment.now):
             return Decision(_REFUSED)
         code, client = facts.record, request.client
         # RFC 6749 §4.1.3: issued to this client.

@@ -72,7 +72,8 @@ class RefreshTokenGrant:
     def decide(self, request: RefreshRequest, facts: RefreshFacts, policy: Settings, moment: Moment) -> Outcome:
         """Decide."""
         stored, client = facts.stored, request.client
-        if stored is None or stored.grant is None:
+        # What may be forgotten is forgotten, whether or not storage has come to it: cleaning up decides nothing.
+        if stored is None or stored.grant is None or expired(stored.record.keep_until, moment.now):
             return Decision(_REFUSED)
         grant = stored.grant
         # RFC 6749 §6: issued to this client; a stranger's attempt changes nothing.
