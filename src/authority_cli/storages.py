@@ -150,7 +150,8 @@ def _connected(redis: Beside) -> RedisStorage:
 def check_redis(redis: Beside) -> None:
     """Raise `Trouble` unless *redis* answers this user.
 
-    It is asked for what nobody has, with a script as requests send them: that needs the rights that requests need.
+    It is asked for what nobody has, and runs what a commit runs, with scripts as requests send them: that needs the
+    rights that requests need.
     """
     from authority_core.kernel.changes import StorageUnavailable
     from authority_core.kernel.encoding import Digest
@@ -158,6 +159,7 @@ def check_redis(redis: Beside) -> None:
     storage = _connected(redis)
     try:
         storage.session(Digest(_NOBODY))
+        storage.rehearse()
     except StorageUnavailable as away:
         raise Trouble(sentence(away)) from away
     finally:

@@ -14,11 +14,15 @@ from authority_core.kernel.changes import StorageUnavailable
 _CODE = re.compile(r"[A-Z]{3,20}(?= )")
 """The word by which Redis begins an error, such as `MISCONF`."""
 
+_IN_SCRIPT = re.compile("ACL failure|user executing the script can't")
+"""How Redis 7 and 6 refuse a user a command within a script; redis-py has no name for it."""
+
 
 def translated(error: Exception) -> StorageUnavailable:
     """Return what *error*, raised by redis-py or a socket, means."""
     kind = type(error).__name__
-    if isinstance(error, e.AuthenticationError | e.NoPermissionError | e.AuthorizationError):
+    refused = isinstance(error, e.AuthenticationError | e.NoPermissionError | e.AuthorizationError)
+    if refused or _IN_SCRIPT.search(str(error)):
         return StorageUnavailable(f"Redis refuses this user ({kind}): see the password and the user's rights.")
     if isinstance(error, e.TimeoutError | TimeoutError):
         return StorageUnavailable("Redis did not answer in time.")

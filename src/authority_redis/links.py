@@ -26,9 +26,9 @@ class Script:
 
 @cache
 def script(name: str) -> Script:
-    """Return the script called *name*; every one but `commit` shares what reads share."""
+    """Return the script called *name*; every one that reads shares what reads share."""
     folder = files(__package__ or "authority_redis").joinpath("lua")
-    common = "" if name == "commit" else folder.joinpath("common.lua").read_text(encoding="ascii")
+    common = "" if name in ("commit", "rehearse") else folder.joinpath("common.lua").read_text(encoding="ascii")
     text = common + folder.joinpath(f"{name}.lua").read_text(encoding="ascii")
     return Script(text, sha1(text.encode("ascii"), usedforsecurity=False).hexdigest())  # the name that Redis gives it
 

@@ -53,6 +53,7 @@ class Operations:
         self._link = link
         self._prefix = prefix
         self._looked = False
+        self._rehearsed = False
 
     # --- clients ---
 
@@ -185,8 +186,8 @@ class Operations:
         call = plan(changes)
         if not call.keys:
             return
-        if not self._looked:
-            await self._look()
+        if not self._rehearsed:
+            await self.rehearse()
         keys = [self._prefix + key for key in call.keys]
         start: tuple[Text | int, ...] = (self._prefix, MARGIN, "1" if marks_only else "0")
         done = await self._link.run("commit", keys, (*start, *call.arguments), again=False)
@@ -196,6 +197,17 @@ class Operations:
             raise Conflict("somebody was first")
 
     # --- how the server is set up ---
+
+    async def rehearse(self) -> None:
+        """Run every command of a commit on keys that mean nothing; before the first commit, this is done by itself.
+
+        A script is not undone where it fails half way. Raises `StorageUnavailable` when this user may not do all of it.
+        """
+        if not self._looked:
+            await self._look()
+        keys = [f"{self._prefix}rehearsal:{kind}" for kind in ("text", "hash", "list")]
+        await self._link.run("rehearse", keys, (self._prefix,), again=True)
+        self._rehearsed = True
 
     async def advice(self) -> tuple[str, ...]:
         """Return what is wrong with the server's setup, a sentence each; nothing where the user may not ask."""

@@ -56,6 +56,10 @@ class RedisStorage(BlockingStorage[Operations]):
         """Close every connection that is not at work."""
         self._link.close()
 
+    def rehearse(self) -> None:
+        """Run every command of a commit on keys that mean nothing. Raises `StorageUnavailable` when one is refused."""
+        run(self._on.rehearse())
+
     def advice(self) -> tuple[str, ...]:
         """Return what is wrong with the server's setup, a sentence each; nothing where the user may not ask."""
         return run(self._on.advice())

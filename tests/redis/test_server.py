@@ -452,6 +452,23 @@ def test_the_rights_of_the_how_to_are_enough():
         storage.close()
 
 
+@pytest.mark.parametrize("missing", ["-zadd", "-hincrby", "-pexpireat", "-@sortedset"])
+def test_without_a_command_nothing_is_half_written(missing: str):
+    """A script is not undone where it fails half way; so a user who may not do all of it does none of it."""
+    with running() as own, own.client() as client:
+        client.execute_command(*rights(), missing)
+        storage = RedisStorage.from_url(own.url.replace("//", "//authority:password@"))
+        for _ in range(2):
+            with pytest.raises(StorageUnavailable):
+                storage.commit(everything())
+
+        assert [key for key in client.keys("authority:*") if b"rehearsal" not in key] == []
+        client.execute_command(*rights())
+        storage.commit(everything())
+        assert [key for key in client.keys("authority:*") if b"rehearsal" in key] == []
+        storage.close()
+
+
 def test_without_info_replays_are_refused():
     """Whoever may not ask since when the server remembers is served but for replays, and warned of nothing."""
     with running("--maxmemory-policy", "allkeys-lru") as own, own.client() as client:
