@@ -1,7 +1,6 @@
 """Every statement of a request is served by an index, however many rows there are.
 
-A million rows in the tables that a token request joins (grants, refresh tokens, marks); 100,000 in the others, whose
-statements are no different. Signing keys are read as a whole on purpose: there is a handful of them. Ends lie in no
+A million rows in every table. Signing keys are read as a whole on purpose: there is a handful of them. Ends lie in no
 order, as in tables that were cleaned up and filled again for years.
 """
 
@@ -25,8 +24,7 @@ from authority_sql.schema import metadata
 from authority_sql.statements import Statements, statements_for
 from support.postgres import private
 
-MANY, SOME = 1_000_000, 100_000
-GROWING = {"grants", "refresh_tokens", "spent_keys", "revocations"}
+MANY = 1_000_000
 WHOLE = {"signing_keys"}
 """Reads of everything there is."""
 ENDS = ("keep_until", "expires_at")
@@ -45,7 +43,7 @@ def _value(table: Table, column: Any) -> str:
     if isinstance(column.type, Boolean):
         return "false"
     if column.name in ENDS:
-        return f"i::bigint * 7919 % {_rows(table)}"
+        return f"i::bigint * 7919 % {MANY}"
     if isinstance(column.type, BigInteger):
         return "i"
     if isinstance(column.type, LargeBinary):
@@ -54,12 +52,7 @@ def _value(table: Table, column: Any) -> str:
     return f"'{column.name}' || i" if identifies else "''"
 
 
-def _rows(table: Table) -> int:
-    return MANY if table.name in GROWING else SOME
-
-
-def _fill(connection: psycopg.Connection[Any], table: Table, rows: int | None = None) -> None:
-    rows = _rows(table) if rows is None else rows
+def _fill(connection: psycopg.Connection[Any], table: Table, rows: int = MANY) -> None:
     names = ", ".join(f'"{column.name}"' for column in table.c)
     values = ", ".join(_value(table, column) for column in table.c)
     indexes = [index for index in table.indexes if index.name is not None]
