@@ -9,6 +9,7 @@ from attrs import evolve
 from ...kernel.changes import Change, Count, CutOff, Put, Remove, Replace, Revoke, Spend
 from ...kernel.ports import Storage
 from ...kernel.records import Insertable
+from .overwriting import KNOWN, overwriting, overwritten
 from .samples import (
     ADMITTED,
     KEEP,
@@ -31,7 +32,7 @@ from .stage import Stage, expect, expect_conflict, expect_same, promise
 
 
 def everything() -> list[Change]:
-    """Return one change of every sort that a decision could ask for."""
+    """Return one change of every sort that needs nothing to be there; `overwriting` returns the others."""
     return [
         Spend(key_of("other", "code"), NOW, KEEP),
         Spend(key_of("other", "jti"), NOW, KEEP, earliest=ADMITTED),
@@ -93,10 +94,12 @@ class Atomicity:
     @promise
     async def test_everything_happens(self, stage: Stage) -> None:
         """A commit of every sort of change, given in any order, happens whole: the control of all that follows."""
-        await stage.storage.commit(WITNESSES)
-        await stage.storage.commit(everything()[::-1])
+        await stage.storage.commit([*WITNESSES, *KNOWN])
+        expect_same(await overwritten(stage.storage), [], "what is to be written over is there")
+        await stage.storage.commit([*everything(), *overwriting()][::-1])
 
         expect_same(len(await traces(stage.storage)), 16, "every change has happened")
+        expect_same(len(await overwritten(stage.storage)), 16, "so has every change of what was there")
 
     @promise
     async def test_a_lost_spend_writes_nothing(self, stage: Stage) -> None:
@@ -205,10 +208,12 @@ class Atomicity:
         expect(await stage.storage.grant("ghost") is not None, "storage still works")
 
     async def _nothing_is_written(self, stage: Stage, before: list[Change], lost: Change) -> None:
-        await stage.storage.commit([*WITNESSES, *before])
-        for changes in ([*everything(), lost], [lost, *everything()]):
+        await stage.storage.commit([*WITNESSES, *KNOWN, *before])
+        everywhere = [*everything(), *overwriting()]
+        for changes in ([*everywhere, lost], [lost, *everywhere]):
             await expect_conflict(stage.storage, changes, f"{type(lost).__name__} that comes second is a Conflict")
             expect_same(await traces(stage.storage), [], "nothing of a commit in conflict is stored")
+            expect_same(await overwritten(stage.storage), [], "what was there before a conflict is as it was")
             old = await stage.storage.grant("old")
             expect(old is not None and old.revoked_at is None, "no mark of a commit in conflict is stored")
 
