@@ -152,6 +152,8 @@ def _count(statements: Statements, change: Count) -> Sequence[Step]:
     if change.by is None:
         return (_sure(statements.uncount, (key,), over=(key,)),)
     most = _UNBOUNDED if change.most is None else change.most
+    if change.by > most:
+        return (_made(statements.count_on, (key, change.by, micros(change.at), most)),)
     return (_made(statements.count, (key, change.by, micros(change.until), micros(change.at), most)),)
 
 

@@ -57,6 +57,7 @@ class Statements:
     name_user: Prepared
     unname_user: Prepared
     count: Prepared
+    count_on: Prepared
     uncount: Prepared
     cleanup: tuple[Prepared, ...]
 
@@ -95,6 +96,7 @@ def _statements(prefix: str, schema: str | None, name: str, driver: str) -> Stat
             delete(tables.user_identifiers).where(tables.user_identifiers.c.user_id == param("user_id")), ("user_id",)
         ),
         count=_count(preparer, tables.counters),
+        count_on=_count_on(preparer, tables.counters),
         uncount=preparer.prepare(delete(tables.counters).where(tables.counters.c["key"] == param("key")), ("key",)),
         cleanup=tuple(forget(preparer, table) for table in _forgettable(tables)),
     )
@@ -116,6 +118,7 @@ def _cut_off(preparer: Preparer, table: Table) -> Prepared:
 
 
 def _count(preparer: Preparer, table: Table) -> Prepared:
+    """Return the statement that counts where a counter may start: what it adds is not above its most."""
     over = table.c.expires_at <= param("at")
 
     def changes(new: Any) -> dict[str, Any]:
@@ -128,6 +131,14 @@ def _count(preparer: Preparer, table: Table) -> Prepared:
         return or_(over, table.c.value + new.value <= param("most"))
 
     return preparer.upsert(table, ("key", "value", "expires_at"), changes, ("at", "most"), within)
+
+
+def _count_on(preparer: Preparer, table: Table) -> Prepared:
+    """Return the statement that adds more than a counter may start with: only to one that is below zero."""
+    key, value, end = table.c["key"], table.c["value"], table.c["expires_at"]
+    added = value + param("count")
+    within = and_(key == param("key"), end > param("at"), added <= param("most"))
+    return preparer.prepare(update(table).where(within).values(value=added), ("key", "count", "at", "most"))
 
 
 def _writes(preparer: Preparer, table: Table, shape: shapes.Shape[Any]) -> Writes:
