@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from copy import copy
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, TypeVar, assert_never
@@ -54,6 +55,8 @@ V = TypeVar("V")
 
 _DIGEST = 32
 _UNMARKED = (None, None, None, None)
+_UNIQUE = (User, Session)
+"""Records with something that no two of them may have."""
 _Other = Revoke | CutOff | Replace | Remove | Count
 """Every change that does more than insert."""
 
@@ -218,12 +221,11 @@ class MemoryStorage:
                     inserts.append((self._spent, key, change))
                 else:
                     refuse_nameless((change,))
-                    self._check(change)
                     others.append(change)
             if len(inserts) > 1 and _twice(inserts):
                 raise Conflict
-            for other in others:
-                self._apply(other)
+            if others:
+                self._make(others)
             for table, key, value in inserts:
                 table[key] = value
 
@@ -238,12 +240,36 @@ class MemoryStorage:
             gone += _forget(self._cut_off, lambda mark: mark[1], now, _rest(limit, gone))
             return gone + _forget(self._counters, lambda counter: counter.expires_at, now, _rest(limit, gone))
 
+    def _make(self, changes: Sequence[_Other]) -> None:
+        if _meeting(changes):
+            changes = sorted(changes, key=attrgetter("place"))
+            self._rehearse(changes)
+        else:
+            for change in changes:
+                self._check(change)
+        for change in changes:
+            self._apply(change)
+
+    def _rehearse(self, changes: Sequence[_Other]) -> None:
+        """Check each of *changes* against what those before it make of a copy."""
+        kinds = {type(change.record) for change in changes if isinstance(change, Replace | Remove)}
+        stage = copy(self)
+        stage._records = self._records | {kind: dict(self._records[kind]) for kind in kinds}
+        stage._counters = dict(self._counters)
+        for change in changes:
+            if not isinstance(change, Revoke | CutOff):  # these are never in conflict
+                stage._check(change)
+                stage._apply(change)
+
     def _check(self, change: _Other) -> None:
         match change:
-            case Replace() | Remove():
+            case Replace():
                 self._check_version(change.record)
-                if isinstance(change, Replace):
-                    self._check_unique(change.record)
+                self._check_unique(change.record)
+            case Remove():
+                if _key(change.record) not in self._table(type(change.record)):
+                    raise Conflict
+                self._check_version(change.record)
             case Count():
                 self._check_count(change)
             case Revoke() | CutOff():
@@ -288,7 +314,7 @@ class MemoryStorage:
     def _check_count(self, change: Count) -> None:
         known = self._counters.get(change.key)
         value = known.value if known is not None and change.at < known.expires_at else 0
-        if change.most is not None and value + (change.by or 0) > change.most:
+        if change.by is not None and change.most is not None and value + change.by > change.most:
             raise Conflict
 
     def _count(self, change: Count) -> None:
@@ -344,6 +370,19 @@ def _twice(inserts: Sequence[tuple[dict[Any, Any], object, object]]) -> bool:
     """Tell whether one key comes twice for one table."""
     keys = {key for _, key, _ in inserts}
     return len(keys) < len(inserts) and len({(id(table), key) for table, key, _ in inserts}) < len(inserts)
+
+
+def _meeting(changes: Sequence[_Other]) -> bool:
+    """Tell whether what one of *changes* does may matter to another."""
+    about = [_about(change) for change in changes if not isinstance(change, Revoke | CutOff)]
+    return len(set(about)) < len(about)
+
+
+def _about(change: Replace | Remove | Count) -> object:
+    if isinstance(change, Count):
+        return change.key
+    kind = type(change.record)
+    return kind if kind in _UNIQUE else (kind, _key(change.record))
 
 
 def _pair(consent: Consent) -> tuple[str, str]:

@@ -176,8 +176,28 @@ function write.cut(it)
 end
 
 function read.remove() return {key = name(), version = argument(), owner = argument()} end
+
+-- What the changes before this one make of the versions of records, of what these hold, and of who holds that. Nothing
+-- is written until all are checked.
+local versions, held, holders = {}, {}, {}
+
+local function version(it) return versions[it.key] or redis.call('HGET', it.key, 'v') or '0' end
+
+local function holder(wanted) return holders[wanted] or redis.call('GET', prefix .. wanted) or '' end
+
+local function becomes(it, next, unique)
+  if it.version ~= '0' then
+    for wanted in each(held[it.key] or redis.call('HGET', it.key, 'u')) do
+      if holder(wanted) == it.owner then holders[wanted] = '' end
+    end
+  end
+  versions[it.key], held[it.key] = next, unique
+end
+
 function free.remove(it)
-  return first(it.key) and (redis.call('HGET', it.key, 'v') or '0') == it.version
+  if it.version == '0' or version(it) ~= it.version then return false end
+  becomes(it, '0', '')
+  return true
 end
 write.remove = let_go
 
@@ -188,10 +208,12 @@ function read.replace()
   return it
 end
 function free.replace(it)
-  if not free.remove(it) then return false end
+  if version(it) ~= it.version then return false end
+  becomes(it, it.next, it.unique)
   for wanted in each(it.unique) do
-    local holder = redis.call('GET', prefix .. wanted)
-    if (holder and holder ~= it.owner) or not first('unique ' .. wanted) then return false end
+    local by = holder(wanted)
+    if by ~= '' and by ~= it.owner then return false end
+    holders[wanted] = it.owner
   end
   return true
 end
