@@ -135,7 +135,10 @@ class Replace:
 
 @frozen
 class Remove:
-    """Take away a mutable record at the version it was read at; otherwise `Conflict`."""
+    """Take away a mutable record at the version it was read at; otherwise, and where there is none, `Conflict`.
+
+    Its id, name, address and key are free at once, for a `Replace` of the same commit too.
+    """
 
     place: ClassVar[int] = 2
     record: Mutable
@@ -146,8 +149,9 @@ class Count:
     """Add *by* to the counter at *key*, losing no concurrent increment; a counter past its end starts from zero.
 
     *until* is the end of a counter that starts now. A negative *by* takes back what was counted in vain, and with
-    *until* now leaves nothing where the counter is gone; `by=None` takes the counter away. A commit that would bring a
-    counter above *most* is a `Conflict`: of all that ask, exactly so many get in.
+    *until* now leaves nothing where the counter is gone; `by=None` takes the counter away, whatever *most* says. A
+    commit that would bring a counter above *most*, or start one there, is a `Conflict`: of all that ask, exactly so
+    many get in. Several in one commit add up.
     """
 
     place: ClassVar[int] = 4

@@ -133,15 +133,17 @@ class Commits(Protocol):
         2. Of all commits that ever `Spend` a key, exactly one succeeds; the key's kind is mixed into the digest.
            Storage that may lose marks, as a cache does, refuses (`StorageUnavailable`) a `Spend` whose *earliest* is
            not later than its last loss, and is trusted with no other.
-        3. A lost `Spend`, a `Put` of a key that exists, a `Replace` or `Remove` of another version, a broken unique
-           rule, or a request of the database to try again (SQLSTATE 40001, 40P01) is a `Conflict`: nothing is written.
+        3. A lost `Spend`, a `Put` of a key that exists, a `Replace` or `Remove` of another version, a `Remove` of what
+           is not there, a broken unique rule, a counter above its most, or a request of the database to try again
+           (SQLSTATE 40001, 40P01) is a `Conflict`: nothing is written, and what was there is as it was.
         4. `Revoke` is idempotent and keeps the first time; `CutOff` keeps the latest. Both are marks that may come
            before what they end: a grant stored while its mark exists is born dead.
         5. Records of `Put` are only inserted, never changed; each may be forgotten after its `keep_until`. So may a
            session, a signing key that signs no more, and a consent that has ended; one whose `keep_until` is `None`
            stays.
-        6. Changes come in the order Spend, Revoke and CutOff, Remove, Replace, Count, Put: a store without
-           transactions applies them in order and fails closed.
+        6. Changes come in the order Spend, Revoke and CutOff, Remove, Replace, Count, Put, and those of one sort as
+           they are given (`changes.in_order`): each meets what those before it have done. A store without transactions
+           applies them in order and fails closed.
         7. A change that is about nothing is refused before anything is written, whatever else the commit holds: a key
            that is not 32 bytes, a name that is empty or missing (`changes.refuse_nameless` looks for both). `Revoke`
            and `CutOff` of nothing cannot be made.

@@ -21,11 +21,12 @@ from .replays import Replays
 from .roundtrips import RoundTrips
 from .secrecy import Secrecy
 from .stage import CONTENDERS, ContractBroken
+from .together import Together
 
 __all__ = ["CONTENDERS", "ContractBroken", "StorageContract"]
 
 
-class StorageContract(Races, Replays, Atomicity, Marks, Mutable, Reading, RoundTrips, Hostile, Secrecy):
+class StorageContract(Races, Replays, Atomicity, Marks, Mutable, Together, Reading, RoundTrips, Hostile, Secrecy):
     """Everything a storage promises. Subclass it in your tests; it is not collected by itself."""
 
     __test__ = False

@@ -190,6 +190,37 @@ class Mutable:
         expect_same(counter and (counter.value, counter.expires_at), (1, end), "after its end it starts from zero")
 
     @promise
+    async def test_a_counter_goes_no_further_than_its_most(self, stage: Stage) -> None:
+        """What counts is where it would bring the counter, by however much; `by=None` has no most."""
+        storage, key = stage.storage, key_of("counter", "sign-in")
+        await storage.commit([Count(key, NOW, LATER, by=2, most=3)])
+        await expect_conflict(storage, [Count(key, NOW, LATER, by=2, most=3)], "two and two is more than three")
+        await storage.commit([Count(key, NOW, LATER, by=2, most=4)])
+        await expect_conflict(storage, [Count(key, NOW, LATER, most=0)], "four is more than none already")
+
+        counter = await storage.counter(key)
+        expect_same(counter and counter.value, 4, "what was refused is not counted")
+        await storage.commit([Count(key, NOW, LATER, by=None, most=1)])
+        expect(await storage.counter(key) is None, "a full counter may be taken away")
+
+    @promise
+    async def test_no_counter_starts_above_its_most(self, stage: Stage) -> None:
+        """A counter that starts, or starts from zero after its end, is held against its most like any other."""
+        storage, key, end = stage.storage, key_of("counter", "sign-in"), LATER + timedelta(hours=1)
+        for by, most in ((1, 0), (5, 3), (2, 1)):
+            await expect_conflict(storage, [Count(key, NOW, LATER, by=by, most=most)], f"{by} is more than {most}")
+        expect(await storage.counter(key) is None, "what was refused has not started")
+        await storage.commit([Count(key, NOW, LATER, by=3, most=3)])
+        for by, most in ((1, 0), (5, 3)):
+            await expect_conflict(storage, [Count(key, LATER, end, by=by, most=most)], f"{by} is more than {most}")
+
+        counter = await storage.counter(key)
+        expect_same(counter and (counter.value, counter.expires_at), (3, LATER), "nor has it started anew")
+        await storage.commit([Count(key, LATER, end, by=2, most=2)])
+        counter = await storage.counter(key)
+        expect_same(counter and (counter.value, counter.expires_at), (2, end), "two is not more than two")
+
+    @promise
     async def test_a_counter_counts_back(self, stage: Stage) -> None:
         """A negative *by* takes that much back and leaves the end; a counter that it starts ends when it says."""
         storage, key, absent = stage.storage, key_of("counter", "sign-in"), key_of("counter", "absent")
