@@ -56,7 +56,7 @@ class GrantReads(Protocol):
     """Grants, codes and tokens. Every `Grant` returned has `revoked_at` computed from the marks.
 
     A grant is revoked when a `Revoke` of its id or of its session exists, or a `CutOff` of its subject (or of its
-    subject and client) whose time is the grant's `created_at` or later.
+    subject and client) whose time is the grant's `created_at` or later: as of the earliest of these, on every read.
 
     A class may say `tells_holders = True`: its codes and refresh tokens then come with the *holder*, the account of the
     grant's subject as its own `user` would return it now, and `Holder(None)` when there is none. It saves a read. It is
@@ -209,7 +209,11 @@ class UserReads(Protocol):
 
 
 class SessionReads(Protocol):
-    """Sessions. `revoked_at` is computed from `Revoke` marks of the session and `CutOff` marks of its user."""
+    """Sessions. `revoked_at` is computed from `Revoke` marks of the session and `CutOff` marks of its user.
+
+    It is the earliest of their times, as for grants. What was ended stays so when it is written over, and when it is
+    removed and returns, for as long as the mark is kept.
+    """
 
     async def session(self, key: Digest) -> Session | None:
         """Return the session whose cookie has this digest."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from .atomicity import Atomicity
 from .hostile import Hostile
+from .liveness import Liveness
 from .marks import Marks
 from .mutable import Mutable
 from .races import Races
@@ -26,7 +27,9 @@ from .together import Together
 __all__ = ["CONTENDERS", "ContractBroken", "StorageContract"]
 
 
-class StorageContract(Races, Replays, Atomicity, Marks, Mutable, Together, Reading, RoundTrips, Hostile, Secrecy):
+class StorageContract(
+    Races, Replays, Atomicity, Together, Marks, Liveness, Mutable, Reading, RoundTrips, Hostile, Secrecy
+):
     """Everything a storage promises. Subclass it in your tests; it is not collected by itself."""
 
     __test__ = False

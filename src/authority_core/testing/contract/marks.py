@@ -18,6 +18,7 @@ from .samples import (
     a_refresh_token,
     a_session,
     an_access_token,
+    an_interaction,
     key_of,
 )
 from .stage import Stage, expect, expect_same, promise
@@ -196,14 +197,16 @@ class Marks:
 
     @promise
     async def test_the_latest_cut_off_is_kept(self, stage: Stage) -> None:
-        """A later `CutOff` reaches further; an earlier one that arrives late takes nothing back."""
+        """A later `CutOff` reaches further, an earlier one takes nothing back, of a client or of all."""
         storage = stage.storage
-        await storage.commit([Put(evolve(a_grant(), created_at=LATER)), CutOff("subject", None, NOW, KEEP)])
-        expect(not await dead(storage), "the grant is younger than the cut-off")
-        await storage.commit([CutOff("subject", None, LATER, KEEP)])
-        expect(await dead(storage), "a later cut-off reaches it")
-        await storage.commit([CutOff("subject", None, NOW, KEEP)])
-        expect(await dead(storage), "the latest is kept")
+        for subject, client_id in (("of all", None), ("of one", "client")):
+            young = evolve(a_grant(subject), subject=subject, created_at=LATER)
+            await storage.commit([Put(young), CutOff(subject, client_id, NOW, KEEP)])
+            expect(not await dead(storage, subject), "the grant is younger than the cut-off")
+            await storage.commit([CutOff(subject, client_id, LATER, KEEP)])
+            expect(await dead(storage, subject), "a later cut-off reaches it")
+            await storage.commit([CutOff(subject, client_id, NOW, KEEP)])
+            expect(await dead(storage, subject), "the latest is kept")
 
     @promise
     async def test_a_token_before_its_grant(self, stage: Stage) -> None:
@@ -220,17 +223,19 @@ class Marks:
     @promise
     async def test_a_spent_mark_is_seen_from_the_record(self, stage: Stage) -> None:
         """One read says whether a single-use record is spent, when, and with which salt."""
-        storage = stage.storage
-        grant = a_grant()
-        await storage.commit([Put(grant), Put(a_code(grant)), Put(a_refresh_token()), Put(an_access_token())])
-        before = await storage.refresh_token(a_refresh_token().key)
-        expect(before is not None and before.spent is None, "an unspent token has no mark")
+        storage, grant = stage.storage, a_grant()
+        records = a_code(grant), a_refresh_token(), an_access_token(), an_interaction()
+        keys = [record.key for record in records]
+        await storage.commit([Put(grant), *(Put(record) for record in records)])
 
-        keys = a_code(grant).key, a_refresh_token().key, an_access_token().key
-        await storage.commit([Spend(key, LATER, KEEP, salt=bytes(range(32))) for key in keys])
+        async def found() -> list[Spent | str | None]:
+            code, refresh = await storage.code(keys[0]), await storage.refresh_token(keys[1])
+            stored = code, refresh, await storage.access_token(keys[2]), await storage.interaction(keys[3])
+            return ["missing" if one is None else one.spent for one in stored]
 
-        found = await storage.code(keys[0]), await storage.refresh_token(keys[1]), await storage.access_token(keys[2])
-        for key, stored in zip(keys, found, strict=True):
-            expect(stored is not None and stored.spent is not None, "the record shows its mark")
-            expect_same(stored and stored.spent, await storage.spent(key), "the mark is the same from both sides")
-            expect_same(stored and stored.spent and stored.spent.salt, bytes(range(32)), "the salt is kept")
+        expect_same(await found(), [None] * 4, "what is unspent has no mark")
+        marks = [Spent(at=LATER, salt=bytes([at]) * 32) for at in range(4)]
+        await storage.commit([Spend(key, LATER, KEEP, salt=mark.salt) for key, mark in zip(keys, marks, strict=True)])
+
+        expect_same(await found(), marks, "each record shows its mark, with its time and its salt")
+        expect_same([await storage.spent(key) for key in keys], marks, "the mark is the same from both sides")
