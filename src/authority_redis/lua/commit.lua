@@ -250,14 +250,25 @@ end
 function read.count()
   return {key = name(), at = argument(), till = argument(), by = argument(), most = argument(), ends = argument()}
 end
-local sums = {}
+-- What the counts before this one make of a counter; no end comes before any time, so that the next one starts it.
+local counters = {}
+local function counter(key)
+  if not counters[key] then
+    local known = redis.call('HMGET', key, 'n', 'till')
+    counters[key] = {n = tonumber(known[1] or 0), till = known[2] or ''}
+  end
+  return counters[key]
+end
 function free.count(it)
-  local known = redis.call('HMGET', it.key, 'n', 'till')
-  local value = sums[it.key] or (known[2] and it.at < known[2] and tonumber(known[1])) or 0
-  local sum = it.by == '' and 0 or value + tonumber(it.by)
-  if math.abs(sum) >= LARGEST then return redis.error_reply('ERR a counter would overflow') end
-  sums[it.key] = sum
-  return it.by == '' or it.most == '' or sum <= tonumber(it.most)
+  local known = counter(it.key)
+  if it.by == '' then
+    known.n, known.till = 0, ''
+    return true
+  end
+  if it.at >= known.till then known.n, known.till = 0, it.till end
+  known.n = known.n + tonumber(it.by)
+  if math.abs(known.n) >= LARGEST then return redis.error_reply('ERR a counter would overflow') end
+  return it.most == '' or known.n <= tonumber(it.most)
 end
 function write.count(it)
   if it.by == '' then

@@ -116,3 +116,7 @@ class Together:
 
         counter = await storage.counter(key)
         expect_same(counter and counter.value, 9, "1, 4, 2 and 2 is 9")
+        again = [Count(key, NOW, LATER, by=None), Count(key, NOW, LATER, by=2, most=3)]
+        await storage.commit(again)
+        counter = await storage.counter(key)
+        expect_same(counter and counter.value, 2, "a counter that is taken away starts again in the same commit")
