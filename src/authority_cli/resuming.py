@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import asdict, define, field, frozen
 
 from .troubles import Trouble
+
+if TYPE_CHECKING:
+    from authority_core.admin.transfer_extent import Extent
 
 _EVERY = 1000
 """Lines between two notes."""
@@ -32,6 +35,8 @@ class _Mark:
     there: tuple[int, int, int] | None = None
     """The last line that the database then held: its number, the byte where it begins and the one where it ends."""
     content: str = ""
+    extent: Extent | None = None
+    """What had come of the file, so that its last line can be judged."""
 
 
 @define(eq=False)
@@ -69,6 +74,11 @@ class Place:
         """How many lines until there did not go in: whoever goes on from here has not seen them."""
         return self._mark.left
 
+    @property
+    def extent(self) -> Extent | None:
+        """What had come of the file until there."""
+        return self._mark.extent
+
     def readline(self, size: int = -1, /) -> bytes:
         """Return the next bytes of the file, up to and with a newline, *size* at most."""
         piece = self.stream.readline(size)
@@ -80,6 +90,8 @@ class Place:
 
         What that run has read is read again, which takes a second for one or two gigabytes.
         """
+        from authority_core.admin.transfer_extent import Extent
+
         try:
             known = json.loads(self.note.read_text(encoding="ascii"))
             database, there = str(known["database"]), known["there"]
@@ -89,6 +101,7 @@ class Place:
                 int(known["left"]),
                 None if there is None else (int(there[0]), int(there[1]), int(there[2])),
                 str(known["content"]),
+                Extent(**known["extent"]),
             )
         except FileNotFoundError:
             return
@@ -109,12 +122,12 @@ class Place:
             file.seek(begin)
             return number, file.read(end - begin)
 
-    def move(self, number: int, offset: int, *, left: bool, there: bool) -> None:
-        """Line *number*, which ends at *offset*, was done: it was *left* out, or is *there*, or was a header."""
+    def move(self, number: int, offset: int, extent: Extent, *, left: bool, there: bool) -> None:
+        """Line *number*, which ends at *offset*, was done: it was *left* out, or is *there*, or is no record."""
         before = self._mark
         last = (number, before.offset, offset) if there else before.there
         # In one assignment: a signal may come in between any two.
-        self._mark = _Mark(number, offset, before.left + left, last, self._read.hexdigest())
+        self._mark = _Mark(number, offset, before.left + left, last, self._read.hexdigest(), extent)
         if number >= self._noted + _EVERY:
             self.keep()
 
@@ -129,6 +142,7 @@ class Place:
                 "left": mark.left,
                 "there": mark.there,
                 "content": mark.content,
+                "extent": asdict(mark.extent) if mark.extent is not None else {},
                 "database": self.database,
             }
         )

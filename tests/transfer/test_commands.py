@@ -67,7 +67,7 @@ def test_standard_output_and_input(terminal, file, tmp_path):
     copy = another(terminal, tmp_path)
     back = copy("import", "-", input=done.stdout)
 
-    assert done.stdout.startswith('{"kind":"authority-export","version":1}\n')
+    assert done.stdout.startswith('{"kind":"authority-export","version":1,"end":true}\n')
     assert "password hashes" in done.stderr
     assert (back.exit_code, back.stdout) == (0, "3 created, 0 updated, 0 unchanged, 0 in conflict, 0 refused.\n")
     assert terminal("export", "-", "--json").exit_code == 2
@@ -293,7 +293,7 @@ def test_a_note_that_is_none_is_refused(terminal, file):
     note = file.with_name(file.name + ".import-state")
     old = {"line": 2, "offset": 60, "left": 0, "head": "00"}
     here = place_of(terminal.environ["AUTHORITY_DATABASE_URL"])
-    short = {"line": 0, "offset": 0, "left": 0, "there": None, "content": "00", "database": here}
+    short = {"line": 0, "offset": 0, "left": 0, "there": None, "content": "00", "database": here, "extent": {}}
     for text in (json.dumps(old), json.dumps(short), "nonsense", "[]", "{}"):
         note.write_text(text)
         assert terminal("import", str(file), "--resume").exit_code == 1

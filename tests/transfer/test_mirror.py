@@ -163,7 +163,8 @@ def test_the_format_is_the_documented_one():
     server = make_server()
     lines = [json.loads(line) for line in exported(server.storage).splitlines()]
 
-    assert lines[0] == {"kind": "authority-export", "version": 1}
+    assert lines[0] == {"kind": "authority-export", "version": 1, "end": True}
+    assert lines[-1] == {"kind": "end", "clients": 7, "users": 2, "consents": 0}
     alice = next(line for line in lines if line.get("user_id") == "u1")
     assert list(alice)[:5] == ["kind", "user_id", "username", "email", "email_verified"]
     assert alice["created_at"] == "2026-01-01T12:00:00Z"

@@ -103,12 +103,14 @@ def import_(file: str, dry_run: bool, update: bool, resume: bool, database: str 
     """Read clients, accounts and consents from a file.
 
     A dash is standard input. Each line is written whole or not at all, and faulty ones are listed with all their
-    faults. Running it again is harmless: what is there already is passed over. Exit code 1 when a line was refused.
+    faults. Running it again is harmless: what is there already is passed over. Exit code 1 when a line was refused, or
+    when the file is an export that was cut off.
     """
     if resume and (file == "-" or dry_run):
         raise click.UsageError("--resume goes with a file, and not with --dry-run.")
 
     from authority_core.admin.imports import Import
+    from authority_core.admin.transfer_extent import Extent
 
     with administration(database) as admin, _source(file) as (stream, size):
         url = database_url(database)
@@ -122,6 +124,7 @@ def import_(file: str, dry_run: bool, update: bool, resume: bool, database: str 
             update=update,
             dry_run=dry_run,
             header_read=place is not None and place.number > 0,
+            extent=(place.extent if place is not None else None) or Extent(),
         )
         tally = _Tally(place, left_before=place.left if place is not None else 0)
         with progress("Checking" if dry_run else "Importing", "lines", size) as steps:
@@ -166,6 +169,8 @@ class _Tally:
     lines: int = 0
     counts: dict[str, dict[str, int]] = field(factory=dict)
     total: dict[str, int] = field(factory=dict)
+    missing: str | None = None
+    """Why the file is not whole."""
 
     def take(self, taker: Import, stream: Readable, steps: Steps) -> None:
         """Import the lines of *stream* one by one; where it stops is kept, whatever stops it."""
@@ -183,7 +188,8 @@ class _Tally:
                     self._note(report, steps)
                 if place is not None:
                     left = report is not None and bool(report.faults)
-                    place.move(entry.number, entry.end, left=left, there=report is not None and not left)
+                    there = report is not None and not left
+                    place.move(entry.number, entry.end, taker.extent, left=left, there=there)
                 steps.at(entry.end, entry.number)
         except NotTransferable as error:
             raise Trouble(str(error)) from error
@@ -193,6 +199,7 @@ class _Tally:
             raise
         if not self.lines and not number:
             raise Trouble("The file is empty.")
+        self.missing = taker.extent.missing
         if place is not None:
             place.forget()
 
@@ -213,7 +220,7 @@ def _conclude(tally: _Tally, output: Output, *, dry_run: bool) -> None:
 
     kinds = {kind: counted(counts) for kind, counts in tally.counts.items()}
     value = {"dry_run": dry_run, "lines": tally.lines, **counted(tally.total), "kinds": kinds}
-    value |= {"left_before": tally.left_before}
+    value |= {"left_before": tally.left_before, "whole": tally.missing is None}
     names = {"conflict": "in conflict"}
     said = ", ".join(f"{count} {names.get(name, name)}" for name, count in counted(tally.total).items())
     lines = [f"{'Nothing was written; it would be: ' if dry_run else ''}{said}."]
@@ -226,6 +233,9 @@ def _conclude(tally: _Tally, output: Output, *, dry_run: bool) -> None:
             f"Before it stopped, the run that this one goes on from left {tally.left_before} "
             f"line{'' if tally.left_before == 1 else 's'} out: run it without --resume to see which."
         )
+    if tally.missing:
+        output.note(tally.missing)
+        lines.append("The file is not whole, as is said above: what it lacks is not in.")
     output.show(value, *lines)
-    if tally.total.get("refused") or tally.total.get("conflict") or tally.left_before:
+    if tally.missing or tally.total.get("refused") or tally.total.get("conflict") or tally.left_before:
         click.get_current_context().exit(1)

@@ -1,6 +1,7 @@
 """Export: every client, account and consent as lines, a page of records at a time.
 
-What is exported is what `imports` reads: into an empty database it makes the same records again. It is no snapshot: a
+What is exported is what `imports` reads: into an empty database it makes the same records again. The last line says how
+many there are, so that an export which was cut off is known. It is no snapshot: a
 record that changes while the export runs is written as it is when its page is read. Tokens, sessions, signing keys
 and the audit trail do not travel.
 """
@@ -14,6 +15,7 @@ from attrs import define, field
 
 from ..kernel.ports import Storage
 from ..kernel.records import Client, Consent, User
+from .transfer_extent import end_line
 from .transfer_records import Transferred, header_line, line_of
 
 PAGE = 200
@@ -27,13 +29,14 @@ class Export:
     >>> from authority_core.kernel.sync import coat, run
     >>> from authority_core.testing.memory import MemoryStorage
     >>> run(Export(coat(MemoryStorage())).next_lines())
-    [b'{"kind":"authority-export","version":1}\n']
+    [b'{"kind":"authority-export","version":1,"end":true}\n']
     """
 
     _storage: Storage = field(repr=False)
     counts: dict[str, int] = field(factory=lambda: {"clients": 0, "users": 0, "consents": 0}, init=False)
-    """How many records of each kind were read so far."""
+    """How many records of each kind were written so far."""
     _header_given: bool = field(default=False, init=False)
+    _end_given: bool = field(default=False, init=False)
     _stage: int = field(default=0, init=False)
     _client: str | None = field(default=None, init=False)
     _user: str | None = field(default=None, init=False)
@@ -53,6 +56,9 @@ class Export:
             self.counts[name] += len(records)
             if records:
                 return [line_of(record) for record in records]
+        if not self._end_given:
+            self._end_given = True
+            return [end_line(self.counts)]
         return []
 
     async def _clients(self) -> tuple[Sequence[Transferred], bool]:

@@ -16,7 +16,7 @@ from attrs import define, evolve, field, frozen
 
 from ..kernel.changes import Decision, Replace
 from ..kernel.client_secrets import foreign_faults, random_looking
-from ..kernel.encoding import encode_json
+from ..kernel.encoding import Json, encode_json
 from ..kernel.identity import canonical
 from ..kernel.moment import Moment
 from ..kernel.passwords import Passwords, matches
@@ -25,6 +25,7 @@ from ..kernel.records import Client, User
 from ..kernel.shell import Shell
 from .consents import Consents
 from .import_judgements import Judged, judged_client, judged_consent, judged_user, plain_secret
+from .transfer_extent import END, Extent
 from .transfer_lines import Entry
 from .transfer_records import HEADER, Line, header_fault, parsed
 
@@ -72,13 +73,17 @@ class Import:
     _update: bool = field(default=False, kw_only=True)
     _dry_run: bool = field(default=False, kw_only=True)
     _header_read: bool = field(default=False, kw_only=True)
+    extent: Extent = field(factory=Extent, kw_only=True, repr=False)
+    """What came of the file; `extent.missing` says, when nothing comes any more, why it is not whole."""
     _offload: Offload = field(default=_in_place, kw_only=True, repr=False)
     _imagined: dict[int, int] = field(factory=dict, init=False, repr=False)
     _begins: dict[str, datetime] = field(factory=dict, init=False, repr=False)
     _cleared: bool = field(default=False, init=False)
 
     async def take(self, entry: Entry) -> Report | None:
-        """Import one entry and say what became of it; `None` for a header.
+        """Import one entry and say what became of it; `None` for a header, and for the last line of an export.
+
+        The lines of an export that was cut off are imported as any; when all came, ask `extent.missing`.
 
         Raises:
             NotTransferable: The first line is no header of a format that is known here.
@@ -90,7 +95,16 @@ class Import:
             if fault:
                 raise NotTransferable(f"Line {entry.number}: {fault}")
             self._header_read = True
+            self.extent = self.extent.begun(entry.number, promised=value is not None and value.get("end") is True)
             return None
+        if value is not None and value.get("kind") == END:
+            self.extent = self.extent.ended(entry.number, value)
+            return None
+        report = await self._imported(entry, value)
+        self.extent = self.extent.with_line(entry.number, None if value is None else value.get("kind"))
+        return report
+
+    async def _imported(self, entry: Entry, value: Json | None) -> Report:
         if value is None:
             return Report(entry.number, "", "", "refused", (entry.fault or "",))
         line = parsed(value)

@@ -100,8 +100,8 @@ _READ = {"client": (*CLIENT, *FROM_ELSEWHERE), "user": USER, "consent": CONSENT}
 
 
 def header_line() -> bytes:
-    """Return the first line of every file."""
-    return encode_line({"kind": HEADER, "version": VERSION}).encode("ascii") + b"\n"
+    """Return the first line of an export, which says that a last one comes."""
+    return encode_line({"kind": HEADER, "version": VERSION, "end": True}).encode("ascii") + b"\n"
 
 
 def line_of(record: Transferred) -> bytes:
@@ -145,4 +145,6 @@ def header_fault(value: Json) -> str | None:
         return f'The first line must be {{"kind":"{HEADER}","version":{VERSION}}}: this is no transfer file.'
     if value.get("version") != VERSION or isinstance(value.get("version"), bool):
         return f"The file has a format of another version: this program reads version {VERSION}."
+    if not isinstance(value.get("end", False), bool):
+        return "In the first line, end must be true or false: whether a last line comes."
     return None
