@@ -22,6 +22,7 @@ from ..kernel.events import ClientChanged, ClientCreated, Event, UserChanged, Us
 from ..kernel.foreign_hashes import hash_fault
 from ..kernel.identity import canonical
 from ..kernel.moment import Moment
+from ..kernel.passwords import Passwords
 from ..kernel.records import Client, ClientSecret, Consent, User
 from ..kernel.settings import Settings
 from ..kernel.users import cut_off
@@ -51,14 +52,13 @@ class Judged:
     more: tuple[Change, ...] = ()
     events: tuple[Event, ...] = ()
     faults: tuple[str, ...] = ()
-
-    @property
-    def differs(self) -> tuple[str, ...]:
-        """The fields in which the line and what is stored differ."""
-        return () if self.known is None or self.record is None else _differing(self.known, self.record)
+    differs: tuple[str, ...] = ()
+    """The fields in which the line and what is stored differ."""
 
 
-def _differing(known: Transferred, record: Transferred) -> tuple[str, ...]:
+def _differing(known: Transferred | None, record: Transferred) -> tuple[str, ...]:
+    if known is None:
+        return ()
     names = (field.name for field in attrs.fields(type(record)) if field.name not in _OURS)
     return tuple(name for name in names if getattr(known, name) != getattr(record, name))
 
@@ -93,10 +93,11 @@ def judged_client(
     record = evolve(base, **given)
     if not record.confidential:
         record = evolve(record, secrets=())
+    differs = _differing(known, record)
     event: Event = ClientCreated(client_id=client_id, reason=REASON)
     if known is not None:
-        event = ClientChanged(client_id=client_id, fields=" ".join(_differing(known, record)), reason=REASON)
-    return Judged(record, known, (), (event,))
+        event = ClientChanged(client_id=client_id, fields=" ".join(differs), reason=REASON)
+    return Judged(record, known, (), (event,), differs=differs)
 
 
 def _fresh_client(client_id: str, given: Given, moment: Moment) -> Client:
@@ -152,32 +153,53 @@ def _from_elsewhere(base: Client, line: Line, hashed: str | None, moment: Moment
 # --- accounts --------------------------------------------------------------------------------------------------------
 
 
-def judged_user(line: Line, known: User | None, taken: Iterable[str], settings: Settings, moment: Moment) -> Judged:
+def judged_user(
+    line: Line, known: User | None, taken: Iterable[str], passwords: Passwords, settings: Settings, moment: Moment
+) -> Judged:
     """Judge a line that describes an account; *known* is the one it means, *taken* what others are called."""
     given = cast(dict[str, Any], dict(line.given))
     for name in ("username", "email"):
         if isinstance(given.get(name), str):
             given[name] = canonical(str(given[name]))
+    hashed = given.get("password_hash")
+    if known is not None:
+        for name in _of_an_older_password(given, known, passwords):
+            given.pop(name, None)
     base = known or created(NewUser(), None, moment).answer
     record = evolve(base, **given)
     faults = [*user_faults(_as_new(record), settings, hashed=record.password_hash is not None), *taken]
     if "user_id" in given and not _SUBJECT.match(record.user_id):
         faults.append("user_id has 1 to 255 characters of ASCII, without spaces (OpenID Connect Core §2).")
-    hashed = given.get("password_hash")
     fault = None if hashed is None else hash_fault(hashed, settings)
     found = (*line.faults, *_of_others([*faults, *([fault] if fault else [])], line))
     if found:
         return Judged(faults=tuple(dict.fromkeys(found)))
     if known is None:
-        if record.password_hash is not None and "password_changed_at" not in given:
-            record = evolve(record, password_changed_at=moment.now)
         return Judged(record, None, (), (UserCreated(subject=record.user_id, role=record.role, reason=REASON),))
     fields = _differing(known, record)
     if fields and "updated_at" not in given:
         record = evolve(record, updated_at=moment.now)
     ends = known.password_hash != record.password_hash or (known.active and not record.active)
     more = (cut_off(record, settings, moment.now, REASON),) if ends else ()
-    return Judged(record, known, more, (UserChanged(subject=record.user_id, fields=" ".join(fields), reason=REASON),))
+    event = UserChanged(subject=record.user_id, fields=" ".join(fields), reason=REASON)
+    return Judged(record, known, more, (event,), differs=fields)
+
+
+def _of_an_older_password(given: Given, known: User, passwords: Passwords) -> tuple[str, ...]:
+    """Return the members that are passed over, because here the account has a newer password or a better hash of it.
+
+    The old system's file may come again, after people have signed in here.
+    """
+    if "password_hash" not in given:
+        return ()
+    hashed, theirs, ours = given["password_hash"], given.get("password_changed_at"), known.password_changed_at
+    if ours is not None and (theirs is None or theirs < ours):
+        return "password_hash", "password_changed_at", "password_must_change"
+    changed_there = theirs is not None and (ours is None or theirs > ours)
+    if changed_there or hashed is None or known.password_hash is None:
+        return ()
+    upgraded_here = passwords.outdated(hashed) and not passwords.outdated(known.password_hash)
+    return ("password_hash",) if upgraded_here else ()
 
 
 def _as_new(user: User) -> NewUser:
@@ -216,4 +238,5 @@ def judged_consent(line: Line, known: Consent | None, begins: datetime | None, m
     elif known is not None:
         base = known
     record = evolve(base, **given)
-    return Judged(kept(evolve(record, granted_at=max(record.granted_at, begins))), known)
+    record = kept(evolve(record, granted_at=max(record.granted_at, begins)))
+    return Judged(record, known, differs=_differing(known, record))

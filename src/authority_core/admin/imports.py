@@ -76,9 +76,14 @@ class Import:
     extent: Extent = field(factory=Extent, kw_only=True, repr=False)
     """What came of the file; `extent.missing` says, when nothing comes any more, why it is not whole."""
     _offload: Offload = field(default=_in_place, kw_only=True, repr=False)
+    _passwords: Passwords = field(init=False, repr=False)
     _imagined: dict[int, int] = field(factory=dict, init=False, repr=False)
     _begins: dict[str, datetime] = field(factory=dict, init=False, repr=False)
     _cleared: bool = field(default=False, init=False)
+
+    @_passwords.default
+    def _as_settings_ask(self) -> Passwords:
+        return Passwords(self._shell.settings, self._offload)
 
     async def take(self, entry: Entry) -> Report | None:
         """Import one entry and say what became of it; `None` for a header, and for the last line of an export.
@@ -155,7 +160,7 @@ class Import:
             return evolve(judged, faults=(*judged.faults, PERSONS_ID)) if namesake else judged
         if line.kind == "user":
             user = await self._meant(line)
-            judged = judged_user(line, user, await self._taken(line, user), settings, moment)
+            judged = judged_user(line, user, await self._taken(line, user), self._passwords, settings, moment)
             user_id = line.given.get("user_id")
             namesake = user is None and isinstance(user_id, str) and await storage.client(user_id) is not None
             return evolve(judged, faults=(*judged.faults, CLIENTS_ID)) if namesake else judged
@@ -176,7 +181,7 @@ class Import:
             known = one.secret_hash
             if known is not None and await self._offload(partial(matches, known, plain)):
                 return known
-        return await Passwords(self._shell.settings, self._offload).hash(plain)
+        return await self._passwords.hash(plain)
 
     # --- accounts ----------------------------------------------------------------------------------------------------
 
