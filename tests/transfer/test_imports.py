@@ -257,7 +257,10 @@ def test_names_that_others_have_are_refused():
     line = {"kind": "user", "user_id": "new", "username": "ALICE", "email": "Bob@example.com"}
 
     (report,) = imported(server, file_of(line))
-    assert report.faults == ("This user name is taken.", "This e-mail address is taken.")
+    assert report.faults == (
+        "This user name is taken by the account u1.",
+        "This e-mail address is taken by the account u2.",
+    )
     assert server.storage.user("new") is None
 
 

@@ -7,16 +7,14 @@ updating was asked for. So a run that broke off is finished by another run.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
-from hashlib import blake2b
 from typing import Literal, TypeVar
 
 from attrs import define, evolve, field, frozen
 
 from ..kernel.changes import Decision, Replace
 from ..kernel.client_secrets import foreign_faults, random_looking
-from ..kernel.encoding import Json, encode_json
+from ..kernel.encoding import Json
 from ..kernel.identity import canonical
 from ..kernel.moment import Moment
 from ..kernel.passwords import Passwords, matches
@@ -27,6 +25,7 @@ from .consents import Consents
 from .import_judgements import Judged, judged_client, judged_consent, judged_user, plain_secret
 from .transfer_extent import END, Extent
 from .transfer_lines import Entry
+from .transfer_overlay import Imagined, Seen
 from .transfer_records import HEADER, Line, header_fault, parsed
 
 T = TypeVar("T")
@@ -63,9 +62,10 @@ class Import:
     """Takes the entries of one file, in order.
 
     *grants* are the names of the grants that the server offers. With *update*, what differs is replaced. With
-    *dry_run*, nothing is written and reports say what would happen; a fingerprint of each record is remembered, some
-    hundred bytes. *header_read* means that the header was read by a run before. *offload* is where slow hashes of
-    client secrets are made, a tenth of a second each: in place, unless an application with an event loop says better.
+    *dry_run*, nothing is written and reports say what would happen; what would have been written is remembered, some
+    hundred bytes a line. *header_read* means that the header was read by a run before, which had come as far as
+    *extent*. *offload* is where slow hashes of client secrets are made, a tenth of a second each: in place, unless an
+    application with an event loop says better.
     """
 
     _shell: Shell = field(repr=False)
@@ -77,13 +77,22 @@ class Import:
     """What came of the file; `extent.missing` says, when nothing comes any more, why it is not whole."""
     _offload: Offload = field(default=_in_place, kw_only=True, repr=False)
     _passwords: Passwords = field(init=False, repr=False)
-    _imagined: dict[int, int] = field(factory=dict, init=False, repr=False)
-    _begins: dict[str, datetime] = field(factory=dict, init=False, repr=False)
+    _imagined: Imagined | None = field(init=False, repr=False)
+    _made_up: dict[str, int] = field(factory=dict, init=False, repr=False)
+    """Ids that a dry run had to think up for accounts, and the lines of these."""
     _cleared: bool = field(default=False, init=False)
 
     @_passwords.default
     def _as_settings_ask(self) -> Passwords:
         return Passwords(self._shell.settings, self._offload)
+
+    @_imagined.default
+    def _over_storage(self) -> Imagined | None:
+        return Imagined(self._shell.storage) if self._dry_run else None
+
+    @property
+    def _seen(self) -> Seen:
+        return self._imagined or self._shell.storage
 
     async def take(self, entry: Entry) -> Report | None:
         """Import one entry and say what became of it; `None` for a header, and for the last line of an export.
@@ -113,16 +122,21 @@ class Import:
         if value is None:
             return Report(entry.number, "", "", "refused", (entry.fault or "",))
         line = parsed(value)
-        if line.kind == "client" and not self._dry_run:
+        if line.kind == "client":
             await self._inherits_nothing(line.given.get("client_id"))
 
         async def attempt(moment: Moment) -> Decision[Report]:
             return self._decided(entry.number, line, await self._judged(line, moment))
 
-        if not self._dry_run:
+        if self._imagined is None:
             return await self._shell.act(Origin(), attempt)
         judged = await self._judged(line, self._shell.moment())
-        return self._imagine(line, judged, self._decided(entry.number, line, judged).answer)
+        report = self._decided(entry.number, line, judged).answer
+        if judged.record is not None and report.outcome in ("created", "updated"):
+            self._imagined.write(judged.record, judged.known)
+            if isinstance(judged.record, User) and "user_id" not in line.given and judged.known is None:
+                self._made_up[judged.record.user_id] = entry.number
+        return report
 
     def _decided(self, number: int, line: Line, judged: Judged) -> Decision[Report]:
         def report(outcome: Outcome, *faults: str) -> Report:
@@ -144,13 +158,16 @@ class Import:
 
         A line may say that a client is older than what was allowed to another of its id.
         """
-        if self._cleared or not isinstance(client_id, str) or await self._shell.storage.client(client_id) is not None:
+        if self._cleared or not isinstance(client_id, str) or await self._seen.client(client_id) is not None:
             return
-        await Consents(self._shell).forget_gone_clients()
+        if self._imagined is None:
+            await Consents(self._shell).forget_gone_clients()
+        else:
+            await self._imagined.forget_gone_clients()
         self._cleared = True
 
     async def _judged(self, line: Line, moment: Moment) -> Judged:
-        storage, settings = self._shell.storage, self._shell.settings
+        storage, settings = self._seen, self._shell.settings
         client_id = line.given.get("client_id")
         client = await storage.client(client_id) if isinstance(client_id, str) else None
         if line.kind == "client":
@@ -166,7 +183,7 @@ class Import:
             return evolve(judged, faults=(*judged.faults, CLIENTS_ID)) if namesake else judged
         if line.kind == "consent":
             subject = line.given.get("subject")
-            begins = self._begins.get(str(client_id), client.begins if client is not None else None)
+            begins = client.begins if client is not None else None
             both = isinstance(subject, str) and isinstance(client_id, str)
             known = await storage.consent(str(subject), str(client_id)) if both else None
             return judged_consent(line, known, begins, moment)
@@ -187,7 +204,7 @@ class Import:
 
     async def _meant(self, line: Line) -> User | None:
         """Return the account of the line's id, or without an id the one that has its name or address."""
-        storage, user_id = self._shell.storage, line.given.get("user_id")
+        storage, user_id = self._seen, line.given.get("user_id")
         if isinstance(user_id, str):
             return await storage.user(user_id)
         for identifier in _identifiers(line).values():
@@ -200,32 +217,15 @@ class Import:
         faults = []
         mine = meant.user_id if meant is not None else line.given.get("user_id")
         for what, identifier in _identifiers(line).items():
-            found = await self._shell.storage.user_by_identifier(identifier)
+            found = await self._seen.user_by_identifier(identifier)
             # Who has it without having been there a moment ago is this line, written by another run: commit will tell.
-            stored = found is not None and mine is not None and found.user_id != mine
-            owner = self._imagined.get(_print("name", identifier))
-            if stored or (owner is not None and owner != _print("user", _owner(line, meant))):
-                faults.append(f"This {what} is taken.")
+            if found is not None and mine is not None and found.user_id != mine:
+                faults.append(f"This {what} is taken by the account {self._called(found)}.")
         return faults
 
-    # --- dry runs ----------------------------------------------------------------------------------------------------
-
-    def _imagine(self, line: Line, judged: Judged, report: Report) -> Report:
-        """Return the *report* as it would be had the lines before been written, and remember this one."""
-        if report.outcome in ("refused", "conflict"):
-            return report
-        key, content = _key(line), _content(line)
-        before = self._imagined.get(key)
-        if before == content:
-            return evolve(report, outcome="unchanged")
-        if before is not None and not self._update:
-            return evolve(report, outcome="conflict", faults=("It differs from a line before.",))
-        self._imagined[key] = content
-        if isinstance(judged.record, Client):
-            self._begins[judged.record.client_id] = judged.record.begins
-        for identifier in _identifiers(line).values():
-            self._imagined[_print("name", identifier)] = _print("user", _owner(line, None))
-        return report if before is None else evolve(report, outcome="updated")
+    def _called(self, user: User) -> str:
+        line = self._made_up.get(user.user_id)
+        return ascii(user.user_id[:80])[1:-1] if line is None else f"of line {line}"
 
 
 def _identifiers(line: Line) -> dict[str, str]:
@@ -233,27 +233,3 @@ def _identifiers(line: Line) -> dict[str, str]:
         return {}
     names = (("user name", line.given.get("username")), ("e-mail address", line.given.get("email")))
     return {what: canonical(name) for what, name in names if isinstance(name, str)}
-
-
-def _owner(line: Line, meant: User | None) -> str:
-    """Return what tells the line's account from others within one file."""
-    user_id = line.given.get("user_id") or (meant and meant.user_id)
-    return str(user_id) if user_id else "\x00".join(("", *_identifiers(line).values()))
-
-
-def _key(line: Line) -> int:
-    if line.kind == "user":
-        return _print("user", _owner(line, None))
-    if line.kind == "consent":
-        return _print("consent", line.given.get("subject"), line.given.get("client_id"))
-    return _print("client", line.given.get("client_id"))
-
-
-def _content(line: Line) -> int:
-    items = sorted(line.given.items())
-    return _print(repr([(name, sorted(item) if isinstance(item, frozenset) else item) for name, item in items]))
-
-
-def _print(*parts: object) -> int:
-    """Return 60 bits that stand for *parts*."""
-    return int.from_bytes(blake2b(encode_json(list(parts)).encode("utf-8"), digest_size=8).digest()) >> 4
