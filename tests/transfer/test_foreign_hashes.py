@@ -34,12 +34,23 @@ def django_scrypt(password: str) -> str:
     return f"scrypt$16${SALT}$8$5${base64.b64encode(made).decode()}"
 
 
+def unpadded(*parts: bytes) -> list[str]:
+    return [base64.b64encode(part).decode().rstrip("=") for part in parts]
+
+
 def passlib_pbkdf2(password: str, digest: str = "sha256") -> str:
-    """As `passlib.hash.pbkdf2_sha256.hash` writes it: base64 with dots, without padding."""
+    """As `passlib.hash.pbkdf2_sha256.hash` writes it: base64 with dots, without padding; SHA-1 has no name."""
     salt = bytes(range(200, 216))
     made = hashlib.pbkdf2_hmac(digest, password.encode(), salt, 10)
-    salted, hashed = (base64.b64encode(part).decode().replace("+", ".").rstrip("=") for part in (salt, made))
-    return f"$pbkdf2-{digest}$10${salted}${hashed}"
+    name = "$pbkdf2" if digest == "sha1" else f"$pbkdf2-{digest}"
+    return "$".join((name, "10", *unpadded(salt, made))).replace("+", ".")
+
+
+def passlib_scrypt(password: str) -> str:
+    """As `passlib.hash.scrypt.hash` writes it: base64 without padding."""
+    salt = b"\xfb\xff\xbe" * 5
+    made = hashlib.scrypt(password.encode(), salt=salt, n=16, r=8, p=5, dklen=32)
+    return "$".join(("$scrypt", "ln=4,r=8,p=5", *unpadded(salt, made)))
 
 
 def bcrypt_of(password: str, prefix: str = "$2b$") -> str:
@@ -67,6 +78,8 @@ HASHES = {
     "django pbkdf2": django_pbkdf2(PASSWORD),
     "django pbkdf2 sha1": django_pbkdf2(PASSWORD, "sha1"),
     "passlib pbkdf2": passlib_pbkdf2(PASSWORD),
+    "passlib pbkdf2 sha1": passlib_pbkdf2(PASSWORD, "sha1"),
+    "passlib scrypt": passlib_scrypt(PASSWORD),
     "passlib pbkdf2 sha512": passlib_pbkdf2(PASSWORD, "sha512"),
     "werkzeug pbkdf2": generate_password_hash(PASSWORD, "pbkdf2:sha256:10"),
     "werkzeug pbkdf2 sha512": generate_password_hash(PASSWORD, "pbkdf2:sha512:10"),
@@ -97,6 +110,8 @@ ANSWERS = {
     "django bcrypt": "bcrypt$$2b$04$ETTdgQ02qg65IxGaWZeeMegr6hb86hI2pHYbdUIuKIs0HpVZej5rS",
     "django argon2": "argon2$argon2id$v=19$m=16,t=1,p=1$c2Vhc2FsdDI$wQPx0CN4g2Grp07WVq/QKBxUAz6IvHhTVlW86BIK4qk",
     "passlib pbkdf2_sha256": "$pbkdf2-sha256$1000$VAph7L3XmnPOOYdwDiGkdA$PCu7vUupTFvMdhMO/0QxfV6dCQXGRkySjPQxhWq9uuM",
+    "passlib pbkdf2_sha1": "$pbkdf2$1000$yMnKy8zNzs/Q0dLT1NXW1w$ZjJ6ODpgvRRmgTe/yli3CF9bhiI",
+    "passlib scrypt": "$scrypt$ln=10,r=8,p=1$yMnKy8zNzs/Q0dLT1NXW1w$q4xox+td6ncKcqk7/40htJG+Ekrm7cP44eudX1wXLps",
     "werkzeug scrypt": "scrypt:1024:8:1$79z0CWycactETYL2$c0f35ae09ec63c5f4e31637a4e50cf3af55e44d5cf8b7e5775579bdf"
     "583998d9451de9f287ef9a03fbb02e1d046158b77607272eefd61425fbe27feec2150e59",
 }
@@ -140,6 +155,11 @@ DEAR = {
     "bcrypt": bcrypt_of("x").replace("$04$", "$31$"),
     "pbkdf2": django_pbkdf2("x").replace("$10$", "$99999999$"),
     "pbkdf2 long": f"pbkdf2_sha256$10$salt${base64.b64encode(bytes(600)).decode()}",
+    "passlib pbkdf2 sha1": passlib_pbkdf2("x", "sha1").replace("$10$", "$5000001$"),
+    "passlib pbkdf2 sha1 long": "$pbkdf2$10$c2FsdA$" + "A" * 28,
+    "passlib scrypt N": passlib_scrypt("x").replace("ln=4", "ln=24"),
+    "passlib scrypt N beyond all": passlib_scrypt("x").replace("ln=4", "ln=99"),
+    "passlib scrypt p": passlib_scrypt("x").replace("p=5", "p=99999999"),
     "scrypt N": generate_password_hash("x", "scrypt:1024:8:1").replace(":1024:", ":16777216:"),
     "scrypt p": generate_password_hash("x", "scrypt:1024:8:1").replace(":8:1$", ":8:9999999$"),
     "scrypt r": generate_password_hash("x", "scrypt:1024:8:1").replace(":8:", ":8388608:"),
@@ -182,7 +202,8 @@ def test_the_servers_own_settings_are_never_too_much():
         "", "!unusable", "plain text", "5f4dcc3b5aa765d61d8327deb882cf99", "$1$salt$hash", "$argon2id$", "$2b$04$short",
         "$2x$04$" + "a" * 53, "$2b$03$" + "a" * 53, "pbkdf2_md5$10$salt$aGFzaA==", "pbkdf2_sha256$0$salt$" + "A" * 44,
         "pbkdf2_sha256$10$salt$***", "pbkdf2_sha256$10$salt$aGFzaA==", "pbkdf2:sha256:10$salt$zz",
-        "scrypt:15:8:1$s$" + "0" * 64,
+        "scrypt:15:8:1$s$" + "0" * 64, "$scrypt$ln=0,r=8,p=1$c2FsdA$" + "A" * 43, "$scrypt$ln=4,r=8,p=1$c2FsdA$AA",
+        "$scrypt$ln=4,r=8,p=1$c2FsdA$***", "$pbkdf2$10$c2FsdA$***", "$pbkdf2-md5$10$c2FsdA$" + "A" * 22,
         "scrypt:16:8:1$s$00", "scrypt$16$salt$8$1$aGFzaA", "x" * 2000,
         "pbkdf2_sha256$\u0661\u0660$salt$" + "A" * 43 + "=",
         "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA", "\x00", "\ud800",
@@ -197,6 +218,12 @@ def test_what_is_no_hash_is_refused_at_import(known):
     assert len(known) < 3 or known not in fault
     assert not verify(known, "x")
     assert not verify(known, "\ud800")
+
+
+@pytest.mark.parametrize("known", ["", "!", "!GDw5hzAVSTkjgTjNyBPYMKLgHjJ1VPuU7bBjcFZv"])
+def test_what_says_that_there_is_no_password_is_told_to_be_null(known):
+    """As Django writes it for accounts that sign in otherwise."""
+    assert "give null" in hash_fault(known, make_settings())
 
 
 def test_without_bcrypt_the_line_that_installs_it_is_named(monkeypatch):

@@ -47,7 +47,7 @@ _PBKDF2 = (
     re.compile(rf"(?P<django>pbkdf2_)(?P<digest>{_DIGEST})\$(?P<rounds>[0-9]{{1,8}})\$(?P<salt>{_SALT})\$(?P<hash>[^$]+)\Z"),
     re.compile(rf"(?P<werkzeug>pbkdf2:)(?P<digest>{_DIGEST}):(?P<rounds>[0-9]{{1,8}})\$(?P<salt>{_SALT})\$(?P<hash>[^$]+)\Z"),
     re.compile(
-        rf"(?P<passlib>\$pbkdf2-)(?P<digest>{_DIGEST})\$(?P<rounds>[0-9]{{1,8}})\$(?P<salt>[./A-Za-z0-9]{{1,344}})\$(?P<hash>[^$]+)\Z"
+        rf"(?P<passlib>\$pbkdf2)(?:-(?P<digest>{_DIGEST}))?\$(?P<rounds>[0-9]{{1,8}})\$(?P<salt>[./A-Za-z0-9]{{1,344}})\$(?P<hash>[^$]+)\Z"
     ),
 )
 _NUMBER = "[0-9]{1,8}"
@@ -57,6 +57,10 @@ _SCRYPT = (
     ),
     re.compile(
         rf"scrypt\$(?P<n>{_NUMBER})\$(?P<salt>{_SALT})\$(?P<r>{_NUMBER})\$(?P<p>{_NUMBER})\$(?P<django>[^$]+)\Z"
+    ),
+    re.compile(
+        rf"\$scrypt\$ln=(?P<ln>[0-9]{{1,2}}),r=(?P<r>{_NUMBER}),p=(?P<p>{_NUMBER})"
+        r"\$(?P<salt>[+./A-Za-z0-9]{1,344})\$(?P<passlib>[+./A-Za-z0-9]+)\Z"
     ),
 )
 
@@ -122,6 +126,8 @@ def _understood(known: str) -> Known:
         found = pattern.match(known)
         if found:
             return _scrypt(found)
+    if not known or known.startswith("!"):  # as Django marks accounts that have none
+        raise Refused("This is no password hash: give null, which means no sign-in by password.")
     raise Refused(
         "The password hash is of no known form: argon2, bcrypt, and PBKDF2 or scrypt as Django, Werkzeug and passlib "
         "write them."
@@ -194,7 +200,7 @@ def _bcrypt(known: str, *, sha256: bool) -> Known:
 
 def _pbkdf2(found: re.Match[str]) -> Known:
     parts = found.groupdict()
-    rounds, name = int(found["rounds"]), found["digest"]
+    rounds, name = int(found["rounds"]), found["digest"] or "sha1"  # passlib names every digest but the first
     if not 1 <= rounds <= MOST_ITERATIONS:
         raise Refused(f"The PBKDF2 hash costs too much to verify: at most {MOST_ITERATIONS} iterations.")
     salt = _adapted_base64(found["salt"]) if parts.get("passlib") else found["salt"].encode("ascii")
@@ -219,16 +225,22 @@ def _pbkdf2(found: re.Match[str]) -> Known:
 
 def _scrypt(found: re.Match[str]) -> Known:
     parts = found.groupdict()
-    n, r, p = int(found["n"]), int(found["r"]), int(found["p"])
+    r, p = int(found["r"]), int(found["p"])
+    n = 2 ** int(found["ln"]) if parts.get("passlib") else int(found["n"])
     if n < 2 or n & (n - 1) or r < 1 or p < 1:
         raise Refused("The scrypt hash is malformed: N is a power of two, r and p are positive.")
     memory = 128 * r * (n + p + 2)
     if memory > MOST_MEMORY_KIB * 1024 or n * r * p > MOST_SCRYPT_WORK:
         raise Refused("The scrypt hash costs too much to verify: at most 512 MiB, and N times r times p of 8388608.")
-    expected = _base64(found["django"]) if parts.get("django") else _hex(found["werkzeug"])
+    if parts.get("passlib"):
+        expected = _adapted_base64(found["passlib"])
+    elif parts.get("django"):
+        expected = _base64(found["django"])
+    else:
+        expected = _hex(found["werkzeug"])
     if not 16 <= len(expected) <= 64:
         raise Refused("The scrypt hash must have 16 to 64 bytes.")
-    salt = found["salt"].encode("ascii")
+    salt = _adapted_base64(found["salt"]) if parts.get("passlib") else found["salt"].encode("ascii")
 
     def check(password: bytes) -> bool:
         made = hashlib.scrypt(password, salt=salt, n=n, r=r, p=p, maxmem=memory + 65_536, dklen=len(expected))
@@ -248,7 +260,7 @@ def _base64(text: str) -> bytes:
 
 
 def _adapted_base64(text: str) -> bytes:
-    """Return the bytes of *text* in passlib's base64: a dot for the plus, no padding."""
+    """Return the bytes of *text* in passlib's base64: no padding, and of PBKDF2 a dot for the plus."""
     return _base64(text.replace(".", "+") + "=" * (-len(text) % 4))
 
 
