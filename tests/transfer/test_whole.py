@@ -9,9 +9,12 @@ from contextlib import closing
 
 import pytest
 
+from authority_core.admin.exports import Export
 from authority_core.admin.imports import Import
 from authority_core.admin.transfer_lines import entries
-from authority_core.kernel.sync import run
+from authority_core.kernel.changes import Remove, Replace
+from authority_core.kernel.records import Consent
+from authority_core.kernel.sync import coat, run
 from support.server import Server
 from transfer.lines import CLIENT, CONSENT, HEADER, USER, empty_server, exported, file_of, imported
 
@@ -122,3 +125,53 @@ def test_a_run_that_goes_on_knows_what_came_before(terminal, tmp_path, cut):
 
     assert done.exit_code == cut
     assert done.stdout.startswith("1 created")
+
+
+# --- while the server works ---
+
+
+def exported_while(server: Server, happens: object) -> bytes:
+    """Export what *server* holds, and call *happens* when the clients and accounts are written."""
+    export, lines = Export(coat(server.storage)), []
+    while page := run(export.next_lines()):
+        lines += page
+        if any(b'"kind":"user"' in line for line in page):
+            happens()
+    return b"".join(lines)
+
+
+def allow(server: Server, client_id: str) -> None:
+    """Let somebody allow the client something."""
+    new = Consent(subject="7", client_id=client_id, scope=frozenset({"openid"}), granted_at=server.clock.now)
+    server.write(Replace(new))
+
+
+def test_what_is_allowed_to_a_client_that_came_meanwhile_stays_behind():
+    """Its line is not in the file, and an import would refuse those that name it."""
+    server = empty_server()
+    imported(server, file_of(CLIENT, USER, CONSENT))
+
+    def happens() -> None:
+        imported(server, file_of({**CLIENT, "client_id": "late"}))
+        allow(server, "late")
+
+    data = exported_while(server, happens)
+
+    assert [one.outcome for one in imported(empty_server(), data)] == ["created"] * 3
+    assert missing(data) is None
+    assert exported(server.storage).count(b'"late"') == 2
+
+
+def test_what_is_allowed_to_a_successor_is_not_said_of_the_client_before():
+    """The file has the line of the one that was deleted meanwhile; what people allow the next one is not for it."""
+    server = empty_server()
+    imported(server, file_of(CLIENT, USER))
+
+    def happens() -> None:
+        server.write(Remove(server.storage.client("web")))
+        server.clock.wind(seconds=5)
+        imported(server, file_of(CLIENT))
+        allow(server, "web")
+
+    assert b'"kind":"consent"' not in exported_while(server, happens)
+    assert b'"kind":"consent"' in exported(server.storage)

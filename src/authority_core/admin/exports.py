@@ -2,8 +2,9 @@
 
 What is exported is what `imports` reads: into an empty database it makes the same records again. The last line says how
 many there are, so that an export which was cut off is known. It is no snapshot: a
-record that changes while the export runs is written as it is when its page is read. Tokens, sessions, signing keys
-and the audit trail do not travel.
+record that changes while the export runs is written as it is when its page is read. What is allowed meanwhile to a
+client that came after the clients were read stays behind. Tokens, sessions, signing keys and the audit trail do not
+travel.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Export:
     _client: str | None = field(default=None, init=False)
     _user: str | None = field(default=None, init=False)
     _consent: tuple[str, str] | None = field(default=None, init=False)
+    _written: dict[str, datetime] = field(factory=dict, init=False, repr=False)
+    """The clients that were written, and when they were made: by that a later one of the same id is told apart."""
     _begins: dict[str, datetime | None] = field(factory=dict, init=False, repr=False)
 
     async def next_lines(self) -> list[bytes]:
@@ -64,6 +67,7 @@ class Export:
     async def _clients(self) -> tuple[Sequence[Transferred], bool]:
         page: Sequence[Client] = await self._storage.clients(self._client, PAGE)
         self._client = page[-1].client_id if page else None
+        self._written |= {client.client_id: client.created_at for client in page}
         return page, len(page) == PAGE
 
     async def _users(self) -> tuple[Sequence[Transferred], bool]:
@@ -85,10 +89,14 @@ class Export:
         for client_id in client_ids:
             if client_id not in self._begins:
                 client = await self._storage.client(client_id)
-                self._begins[client_id] = None if client is None else client.begins
+                there = client is not None and client.created_at == self._written.get(client_id)
+                self._begins[client_id] = client.begins if client is not None and there else None
 
     def _of_clients(self, page: Sequence[Consent]) -> list[Consent]:
-        """Leave out what was allowed to clients that are gone: it would come alive with a client of the same id."""
+        """Leave out what was allowed to clients that are gone: it would come alive with a client of the same id.
+
+        And what was allowed to clients that came while the export runs: their lines are not in the file.
+        """
         found = [(consent, self._begins[consent.client_id]) for consent in page]
         return [consent for consent, begins in found if begins is not None and consent.granted_at >= begins]
 
