@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -196,7 +197,9 @@ FAULTY = [
     ({**USER, "password": "hunter2"}, 1, "'password' is not a member"),
     ({**USER, "user_id": "a b"}, 1, "user_id has 1 to 255"),
     ({**USER, "user_id": 7}, 1, "must be a text"),
-    ({**USER, "claims": {"address": {"formatted": "\ud800"}}}, 1, "half a character"),
+    ({**USER, "claims": {"address": {"formatted": "\ud800"}}}, 1, "claims 'address' holds '\\ud800' alone"),
+    ({**USER, "claims": {"name": "a\x00b"}}, 1, "claims 'name' holds NUL"),
+    ({**CLIENT, "contacts": ["\ud83d"]}, 1, "contacts holds '\\ud83d' alone, half a character"),
     ({**CONSENT, "client_id": "nobody"}, 1, "no client"),
     ({"kind": "consent", "subject": "é", "client_id": "web", "scope": ['"']}, 3, "scope"),
     ({"kind": "token"}, 1, "kind must be one of"),
@@ -271,10 +274,16 @@ def test_names_that_others_have_are_refused():
         (file_of(CLIENT, header=None), "first line must be"),
         (file_of(header={**HEADER, "version": 2}), "another version"),
         (file_of(header={**HEADER, "version": True}), "another version"),
-        (file_of(header=[]), "not a JSON object"),
-        (b"PK\x03\x04\xff\xfe\n", "UTF-8"),
-        ('{"kind"'.encode("utf-16"), "UTF-8"),
-        (b"name,email\n", "not JSON"),
+        (file_of(header=[]), "no object.*first line must be"),
+        (b"PK\x03\x04\xff\xfe\n", "not UTF-8, from byte 5 on.*first line must be"),
+        ('{"kind"'.encode("utf-16"), "The file is UTF-16: save it as UTF-8"),
+        ('{"kind"'.encode("utf-16-le"), "The file is UTF-16"),
+        ('{"kind"'.encode("utf-16-be"), "The file is UTF-16"),
+        (gzip.compress(file_of(CLIENT)), r"zcat FILE \| authority import -`\.$"),
+        (b"\x1f\x8b" + b"x" * (LONGEST_LINE + 10), "zcat"),
+        (b"x" * (LONGEST_LINE + 10), "longer than.*first line must be"),
+        (b"name,email\n", "not JSON, from column 1 on.*first line must be"),
+        (b"[" + file_of(CLIENT), "not JSON.*first line must be"),
     ],
 )
 def test_another_kind_of_file_is_refused_as_a_whole(data, words):
@@ -291,16 +300,18 @@ def test_another_kind_of_file_is_refused_as_a_whole(data, words):
     [
         (b"{\n", "not JSON"),
         (b"\xff\n", "UTF-8"),
-        (b'{"kind":"user","kind":"client"}\n', "duplicate member name"),
-        (b'{"a":NaN}\n', "a value is odd"),
-        (b'{"a":1e999}\n', "number out of range"),
-        (b"[" * 100_000 + b"\n", ""),
-        (b'{"a":' * 100_000 + b"\n", ""),
-        (b"9" * 5000 + b"\n", ""),
+        (b'{"kind":"user","kind":"client"}\n', "has the member 'kind' twice"),
+        (b'{"kind":"user","claims":{"name":"A","x":{},"name":"B"}}\n', "has the member 'name' twice"),
+        (b'{"a":NaN}\n', "has no NaN: give null"),
+        (b'{"a":-Infinity}\n', "has no -Infinity: give null"),
+        (b'{"a":1e999}\n', "a number that is too large"),
+        (b"[" * 100_000 + b"\n", "nests lists and objects too deeply"),
+        (b'{"a":' * 100_000 + b"\n", "nests lists and objects too deeply"),
+        (b"9" * 5000 + b"\n", "a number that is too large"),
         (b'"' + b"x" * (LONGEST_LINE + 10) + b'"\n', "longer than"),
-        (b"null\n", "not a JSON object"),
+        (b"null\n", "no object"),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_a_line_that_is_no_record_is_refused_alone(line, words):
     """Whatever it holds, the next line is read where it begins."""

@@ -24,9 +24,9 @@ from ..kernel.shell import Shell
 from .consents import Consents
 from .import_judgements import Judged, judged_client, judged_consent, judged_user, plain_secret
 from .transfer_extent import END, Extent
-from .transfer_lines import Entry
+from .transfer_lines import OTHER_FILES, Entry
 from .transfer_overlay import Imagined, Seen
-from .transfer_records import HEADER, Line, header_fault, parsed
+from .transfer_records import FIRST, HEADER, Line, header_fault, parsed
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ class Import:
         """
         value = entry.value
         if not self._header_read or (value is not None and value.get("kind") == HEADER):
-            fault = entry.fault if value is None else header_fault(value)
+            fault = _no_first_line(entry.fault) if value is None else header_fault(value)
             if fault:
                 raise NotTransferable(f"Line {entry.number}: {fault}")
             self._header_read = True
@@ -226,6 +226,10 @@ class Import:
     def _called(self, user: User) -> str:
         line = self._made_up.get(user.user_id)
         return ascii(user.user_id[:80])[1:-1] if line is None else f"of line {line}"
+
+
+def _no_first_line(fault: str | None) -> str | None:
+    return fault if fault is None or fault in OTHER_FILES else f"{fault} {FIRST}, and the others objects like it."
 
 
 def _identifiers(line: Line) -> dict[str, str]:

@@ -22,6 +22,7 @@ encode_line = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_n
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
 )
+_HALF = re.compile("[\ud800-\udfff]")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 MOST_SECRETS = 2
 
@@ -66,9 +67,20 @@ def text(value: object) -> str:
     """Read a text that any database can hold."""
     if not isinstance(value, str):
         raise ValueError("must be a text")
-    if any(character == "\x00" or "\ud800" <= character <= "\udfff" for character in value):
-        raise ValueError("must not hold NUL or half a character")
+    odd = _odd(value)
+    if odd:
+        raise ValueError(odd)
     return value
+
+
+def _odd(value: str) -> str | None:
+    """Return what of *value* no database can hold."""
+    if "\x00" in value:
+        return "holds NUL (U+0000), which no database keeps: take it out"
+    half = _HALF.search(value)
+    if half:
+        return f"holds {half[0]!a} alone, half a character of UTF-16: write the whole character, or take it out"
+    return None
 
 
 def flag(value: object) -> bool:
@@ -104,10 +116,11 @@ def mapping(value: object) -> Mapping[str, object]:
     """Read a JSON object."""
     if not isinstance(value, dict):
         raise ValueError("must be an object")
-    try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        raise ValueError("must not hold half a character") from None
+    for name, item in value.items():
+        # One value may hold others, in which NUL is spelled and kept as JSON spells it.
+        odd = _odd(item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)) or _odd(name)
+        if odd:
+            raise ValueError(f"{name[:40]!a} {odd}")
     return cast(Json, value)
 
 

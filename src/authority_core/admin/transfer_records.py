@@ -32,6 +32,7 @@ from .users import ROLES
 
 HEADER = "authority-export"
 VERSION = 1
+FIRST = f'The first line must be {{"kind":"{HEADER}","version":{VERSION}}}'
 Transferred = Client | User | Consent
 """Records that travel."""
 
@@ -142,7 +143,7 @@ def parsed(value: Json) -> Line:
 def header_fault(value: Json) -> str | None:
     """Return why *value* is not the first line of a file that can be read here."""
     if value.get("kind") != HEADER:
-        return f'The first line must be {{"kind":"{HEADER}","version":{VERSION}}}: this is no transfer file.'
+        return f"{FIRST}: this is no transfer file."
     if value.get("version") != VERSION or isinstance(value.get("version"), bool):
         return f"The file has a format of another version: this program reads version {VERSION}."
     if not isinstance(value.get("end", False), bool):
