@@ -168,6 +168,8 @@ def test_an_account_without_an_id_is_known_by_its_name():
     assert imported(server, file_of({**line, "email": "else@example.com"}))[0].outcome == "conflict"
 
 
+SOON = "2026-01-02T12:00:01Z"
+"""More than a day from now, which is at noon of the day before."""
 FAULTY = [
     ({**CLIENT, "redirect_uris": ["http://e.example/cb"], "scopes": ["x"], "grant_types": ["magic"]}, 3, "scopes"),
     ({**CLIENT, "redirect_uris": "https://app.example/cb", "first_party": "yes", "nmae": "x"}, 4, "nmae"),
@@ -189,6 +191,9 @@ FAULTY = [
     ({**CLIENT, "token_endpoint_auth_method": "none", "client_secret": SECRET}, 1, "public client"),
     ({**CLIENT, "secrets": [{"digest": "00"}]}, 1, "secret_id is missing"),
     ({**CLIENT, "created_at": "yesterday", "tokens_valid_after": "2026-01-01"}, 2, "must be a time"),
+    ({**CLIENT, "created_at": SOON, "tokens_valid_after": SOON}, 2, "tokens_valid_after is more than a day from now"),
+    ({**USER, "created_at": SOON, "last_login_at": SOON, "locked_at": SOON}, 3, "locked_at is more than a day"),
+    ({**CONSENT, "client_id": "a", "granted_at": SOON, "revoked_at": SOON}, 2, "granted_at is more than a day"),
     ({**CLIENT, "name": "a\x00b"}, 1, "NUL"),
     ({"kind": "user"}, 1, "needs a user name"),
     ({**USER, "username": "c d", "email": "carol", "role": "god", "claims": {"sub": "x"}}, 4, "user name"),
@@ -223,10 +228,19 @@ def test_a_faulty_line_is_refused_with_all_its_faults(line, count, words):
     assert server.storage.users() == []
 
 
+def test_what_ends_may_be_yet_to_come():
+    """And what has happened may be so a day ahead, for clocks differ."""
+    server, tomorrow = empty_server(), "2026-01-02T12:00:00Z"
+    user = {**USER, "created_at": tomorrow, "locked_at": tomorrow, "unlock_at": "2099-01-01T00:00:00Z"}
+    data = file_of(CLIENT, user, {**CONSENT, "granted_at": tomorrow, "expires_at": "2099-01-01T00:00:00Z"})
+
+    assert [one.outcome for one in imported(server, data)] == ["created"] * 3
+
+
 def test_consent_that_has_ended_is_kept_as_long_as_any():
     """The file says when it ends, and the import until when it is kept; one that is there hears of its end."""
     server = empty_server()
-    revoked, expires = "2026-01-31T12:00:00Z", "2026-03-01T00:00:00Z"
+    revoked, expires = "2025-12-31T12:00:00Z", "2026-03-01T00:00:00Z"
     imported(server, file_of(CLIENT, {**CONSENT, "expires_at": expires}, {**CONSENT, "subject": "8"}))
     (first, second) = server.storage.all_consents()
     lines = {**CONSENT, "expires_at": expires}, {**CONSENT, "revoked_at": revoked}
@@ -274,6 +288,8 @@ def test_names_that_others_have_are_refused():
         (file_of(CLIENT, header=None), "first line must be"),
         (file_of(header={**HEADER, "version": 2}), "another version"),
         (file_of(header={**HEADER, "version": True}), "another version"),
+        (file_of(header={**HEADER, "made_by": "me"}), "In the first line, 'made_by' is not a member"),
+        (file_of(header={**HEADER, "end": "yes"}), "end must be true or false"),
         (file_of(header=[]), "no object.*first line must be"),
         (b"PK\x03\x04\xff\xfe\n", "not UTF-8, from byte 5 on.*first line must be"),
         ('{"kind"'.encode("utf-16"), "The file is UTF-16: save it as UTF-8"),

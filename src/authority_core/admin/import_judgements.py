@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import attrs
@@ -28,7 +28,7 @@ from ..kernel.settings import Settings
 from ..kernel.users import cut_off
 from .client_metadata import NAMES, ClientMetadata, client_id_fault, metadata_faults
 from .clients import registered
-from .transfer_records import FROM_ELSEWHERE, Line, Transferred
+from .transfer_records import FROM_ELSEWHERE, HAPPENED, Line, Transferred
 from .users import NewUser, created, user_faults
 
 REASON = "import"
@@ -36,6 +36,7 @@ _OURS = ("keep_until", "version")
 """Fields that follow from the others, or from how often they were written."""
 _ELSEWHERE = tuple(member.name for member in FROM_ELSEWHERE)
 LONGEST_HINT = 4
+MOST_AHEAD = timedelta(days=1)
 MOST_SCOPES = 200
 _SUBJECT = re.compile(r"[\x21-\x7e]{1,255}\Z")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}\Z")
@@ -69,6 +70,17 @@ def _of_others(faults: Iterable[str], line: Line) -> tuple[str, ...]:
     return tuple(fault for fault in faults if fault.split(" ")[0].rstrip(":") not in unread)
 
 
+def _yet_to_come(line: Line, moment: Moment) -> list[str]:
+    """Return the faults of times at which nothing can have happened; the clocks of two servers differ by less."""
+    latest = moment.now + MOST_AHEAD
+    late = [name for name, value in line.given.items() if name in HAPPENED and value is not None]
+    return [
+        f"{name} is more than a day from now: it says when something has happened."
+        for name in late
+        if cast(datetime, line.given[name]) > latest
+    ]
+
+
 # --- clients ---------------------------------------------------------------------------------------------------------
 
 
@@ -85,7 +97,8 @@ def judged_client(
     said = {name: given.get(name, getattr(base, name)) for name in NAMES}
     faults = [*metadata_faults(ClientMetadata(**said), settings, grants), *_secret_faults(base, line, settings)]
     fault = client_id_fault(client_id)
-    found = (*line.faults, *_of_others([*faults, *([fault] if fault else [])], line))
+    faults += [*([fault] if fault else []), *_yet_to_come(line, moment)]
+    found = (*line.faults, *_of_others(faults, line))
     if found:
         return Judged(faults=tuple(dict.fromkeys(found)))
     if any(name in line.given for name in _ELSEWHERE):
@@ -171,7 +184,8 @@ def judged_user(
     if "user_id" in given and not _SUBJECT.match(record.user_id):
         faults.append("user_id has 1 to 255 characters of ASCII, without spaces (OpenID Connect Core §2).")
     fault = None if hashed is None else hash_fault(hashed, settings)
-    found = (*line.faults, *_of_others([*faults, *([fault] if fault else [])], line))
+    faults += [*([fault] if fault else []), *_yet_to_come(line, moment)]
+    found = (*line.faults, *_of_others(faults, line))
     if found:
         return Judged(faults=tuple(dict.fromkeys(found)))
     if known is None:
@@ -222,7 +236,7 @@ def judged_consent(line: Line, known: Consent | None, begins: datetime | None, m
     alive again. So what is *known* of another one is no base for this, and written over.
     """
     given = cast(dict[str, Any], line.given)
-    faults = list(line.faults)
+    faults = [*line.faults, *_yet_to_come(line, moment)]
     if "subject" in given and not _SUBJECT.match(given["subject"]):
         faults.append("subject has 1 to 255 characters of ASCII, without spaces (OpenID Connect Core §2).")
     if "client_id" in given and begins is None:

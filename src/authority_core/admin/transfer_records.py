@@ -92,6 +92,13 @@ CONSENT = (
     Member("revoked_at", optional(time), timestamp),
 )
 
+HAPPENED = frozenset(
+    {"created_at", "tokens_valid_after", "updated_at", "password_changed_at", "locked_at", "last_login_at",
+     "granted_at", "revoked_at"}
+)  # fmt: skip
+"""Times at which something has happened; the others are those at which something ends."""
+_FIRST_MEMBERS = {"kind", "version", "end"}
+
 _WRITTEN: dict[type, tuple[str, tuple[Member, ...]]] = {
     Client: ("client", CLIENT),
     User: ("user", USER),
@@ -146,6 +153,9 @@ def header_fault(value: Json) -> str | None:
         return f"{FIRST}: this is no transfer file."
     if value.get("version") != VERSION or isinstance(value.get("version"), bool):
         return f"The file has a format of another version: this program reads version {VERSION}."
+    unknown = sorted(set(value) - _FIRST_MEMBERS)
+    if unknown:
+        return f"In the first line, {unknown[0][:40]!a} is not a member that is known here."
     if not isinstance(value.get("end", False), bool):
         return "In the first line, end must be true or false: whether a last line comes."
     return None
