@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -85,7 +85,19 @@ def test_an_export_replaces_nothing_unasked(terminal, tmp_path):
     assert terminal("export", str(path), "--overwrite").exit_code == 0
     assert path.read_text().startswith('{"kind"')
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert terminal("export", str(tmp_path / "no" / "folder.jsonl")).exit_code == 1
+
+
+def test_where_an_export_cannot_be_written_its_own_name_is_said(terminal, tmp_path):
+    """Not the one that the file has until it is whole."""
+    (tmp_path / "plain").write_text("")
+    told = {
+        name: terminal("export", str(tmp_path / name), "--overwrite").stderr
+        for name in ("no/x.jsonl", "plain/x.jsonl", ".")
+    }
+
+    assert told["no/x.jsonl"] == f"Error: There is no folder {tmp_path}/no: make it, or name a file elsewhere.\n"
+    assert told["plain/x.jsonl"] == f"Error: The system refused {tmp_path}/plain/x.jsonl: Not a directory.\n"
+    assert told["."] == f"Error: {tmp_path} is a folder: name a file in it.\n"
 
 
 def test_a_dry_run_says_what_would_happen(terminal, file):
@@ -194,15 +206,51 @@ PEOPLE = [
 """Some hundred kilobytes of lines."""
 
 
-def broken_off(terminal, path, *records) -> None:
-    """Import a file of *records* and one consent more, before which the run breaks off."""
-    path.write_bytes(file_of(CLIENT, *records, CONSENT))
+@contextmanager
+def no_consents(terminal):
+    """While this lasts, the database takes no consent."""
     with closing(sqlite3.connect(terminal.environ["AUTHORITY_DATABASE_URL"].removeprefix("sqlite:///"))) as connection:
         connection.execute(
             "CREATE TRIGGER broken BEFORE INSERT ON authorizations BEGIN SELECT RAISE(ABORT, 'broken'); END"
         )
-        assert "--resume" in terminal("import", str(path)).stderr
+        yield
         connection.execute("DROP TRIGGER broken")
+
+
+def broken_off(terminal, path, *records) -> None:
+    """Import a file of *records* and one consent more, before which the run breaks off."""
+    path.write_bytes(file_of(CLIENT, *records, CONSENT))
+    with no_consents(terminal):
+        assert "--resume" in terminal("import", str(path)).stderr
+
+
+def test_a_run_that_leaves_no_note_says_how_to_go_on(terminal, tmp_path):
+    """Where the folder takes none, and with standard input, the whole is read again."""
+    path = tmp_path / "people.jsonl"
+    path.write_bytes(file_of(CLIENT, USER, CONSENT))
+    (tmp_path / "people.jsonl.import-state.new").mkdir()
+    with no_consents(terminal):
+        stopped = terminal("import", str(path)), terminal("import", "-", input=path.read_text())
+        foretold = terminal("import", str(path), "--dry-run")
+
+    for one in stopped:
+        assert one.exit_code == 1
+        assert "It stopped behind line 3: run it again from the beginning, which passes over" in one.stderr
+    assert (foretold.exit_code, foretold.stderr) == (0, "")
+    assert terminal.json("import", str(path))["unchanged"] == 2
+
+
+def test_to_resume_without_a_note_begins_at_the_first_line(terminal, file):
+    """And says so; of a pipe nothing can be passed over."""
+    done = terminal("import", str(file), "--resume")
+    os.mkfifo(file.with_name("pipe"))
+    with os.fdopen(os.open(file.with_name("pipe"), os.O_RDWR), "wb"):
+        piped = terminal("import", str(file.with_name("pipe")), "--resume")
+
+    assert f"There is no note of a run that broke off, {file}.import-state: beginning at the first" in done.stderr
+    assert done.stdout.startswith("3 created")
+    assert "is no plain file" in piped.stderr
+    assert piped.exit_code == 1
 
 
 def is_refused_and_loses_nothing(terminal, path, words) -> None:
@@ -299,8 +347,10 @@ def test_a_note_that_is_none_is_refused(terminal, file):
         assert terminal("import", str(file), "--resume").exit_code == 1
     note.unlink()
     assert terminal.json("import", str(file), "--resume")["created"] == 3
-    assert terminal("import", "-", "--resume").exit_code == 2
-    assert terminal("import", str(file), "--resume", "--dry-run").exit_code == 2
+    misused = terminal("import", "-", "--resume"), terminal("import", str(file), "--resume", "--dry-run")
+    assert [one.exit_code for one in misused] == [2, 2]
+    assert "--resume needs a file" in misused[0].stderr
+    assert "--resume does not go with --dry-run" in misused[1].stderr
 
 
 def test_a_broken_database_stops_and_says_how_to_go_on(terminal, file):

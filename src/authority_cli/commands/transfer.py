@@ -78,10 +78,17 @@ def _target(file: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
         sys.stdout.buffer.flush()
         return
     path = Path(file)
+    if path.is_dir():
+        raise Trouble(f"{file} is a folder: name a file in it.")
     if path.exists() and not overwrite:
         raise Trouble(f"{file} exists already: name another file, or add --overwrite.")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        handle = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
+    except FileNotFoundError:
+        raise Trouble(f"There is no folder {path.parent}: make it, or name a file elsewhere.") from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, file) from None  # not the name that it has until it is whole
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
@@ -106,8 +113,10 @@ def import_(file: str, dry_run: bool, update: bool, resume: bool, database: str 
     faults. Running it again is harmless: what is there already is passed over. Exit code 1 when a line was refused, or
     when the file is an export that was cut off.
     """
-    if resume and (file == "-" or dry_run):
-        raise click.UsageError("--resume goes with a file, and not with --dry-run.")
+    if resume and dry_run:
+        raise click.UsageError("--resume does not go with --dry-run, which always begins at the first line.")
+    if resume and file == "-":
+        raise click.UsageError("--resume needs a file: what was read of standard input cannot be read again.")
 
     from authority_core.admin.imports import Import
     from authority_core.admin.transfer_extent import Extent
@@ -115,8 +124,9 @@ def import_(file: str, dry_run: bool, update: bool, resume: bool, database: str 
     with administration(database) as admin, _source(file) as (stream, size):
         url = database_url(database)
         place = None if file == "-" or dry_run or size is None else Place(Path(file), place_of(url), stream)
+        if resume:
+            _recall(place, file)
         if place is not None and resume:
-            place.recall()
             _refuse_another(place, admin, masked(url))
         taker = Import(
             admin.authority.shell,
@@ -126,10 +136,19 @@ def import_(file: str, dry_run: bool, update: bool, resume: bool, database: str 
             header_read=place is not None and place.number > 0,
             extent=(place.extent if place is not None else None) or Extent(),
         )
-        tally = _Tally(place, left_before=place.left if place is not None else 0)
+        tally = _Tally(place, dry_run, left_before=place.left if place is not None else 0)
         with progress("Checking" if dry_run else "Importing", "lines", size) as steps:
             tally.take(taker, place or stream, steps)
     _conclude(tally, Output(as_json), dry_run=dry_run)
+
+
+def _recall(place: Place | None, file: str) -> None:
+    """Go to where the run before stopped; say so where nothing tells."""
+    if place is None:
+        raise Trouble(f"{file} is no plain file, of which a part could be passed over: {AFRESH}")
+    place.recall()
+    if not place.number:
+        click.echo(f"There is no note of a run that broke off, {place.note}: beginning at the first line.", err=True)
 
 
 def _refuse_another(place: Place, admin: Administration, database: str) -> None:
@@ -164,6 +183,7 @@ class _Tally:
     """Counts what became of the lines of one run."""
 
     place: Place | None
+    dry_run: bool
     left_before: int
     """Lines that did not go in, in the run that this one goes on from."""
     lines: int = 0
@@ -180,10 +200,11 @@ class _Tally:
 
         place = self.place
         number, offset = (place.number, place.offset) if place else (0, 0)
+        reached = number
         try:
             for entry in entries(stream, number, offset):
                 report = run(taker.take(entry))
-                self.lines += 1
+                self.lines, reached = self.lines + 1, entry.number
                 if report is not None:
                     self._note(report, steps)
                 if place is not None:
@@ -194,8 +215,8 @@ class _Tally:
         except NotTransferable as error:
             raise Trouble(str(error)) from error
         except BaseException:
-            if place is not None and place.number and place.keep():
-                steps.say(f"It stopped behind line {place.number}: run it again with --resume to go on from there.")
+            if reached and not self.dry_run:
+                steps.say(f"It stopped behind line {reached}: {_how_to_go_on(place)}")
             raise
         if not self.lines and not number:
             raise Trouble("The file is empty.")
@@ -210,6 +231,12 @@ class _Tally:
         if report.faults:
             subject = " ".join(filter(None, (report.kind, report.name)))
             steps.say(f"line {report.number}: {subject + ': ' if subject else ''}{' '.join(report.faults)}")
+
+
+def _how_to_go_on(place: Place | None) -> str:
+    if place is not None and place.number and place.keep():
+        return "run it again with --resume to go on from there."
+    return "run it again from the beginning, which passes over what is there."
 
 
 def _conclude(tally: _Tally, output: Output, *, dry_run: bool) -> None:
