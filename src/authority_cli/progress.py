@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
 from attrs import frozen
 
-_EVERY = 10_000
-"""Things between two lines where nobody watches."""
+_EVERY = 5.0
+"""Seconds between two lines where nobody watches."""
 
 
 @frozen
@@ -22,8 +23,13 @@ class Steps:
 
 
 @contextmanager
-def progress(what: str, things: str, total: int | None = None) -> Iterator[Steps]:
-    """Show that *what* goes on, and how many *things* are done; *total* units make a whole bar."""
+def progress(
+    what: str, things: str, total: int | None = None, *, now: Callable[[], float] = time.monotonic
+) -> Iterator[Steps]:
+    """Show that *what* goes on, and how many *things* are done; *total* units make a whole bar.
+
+    *now* tells seconds from any beginning.
+    """
     if sys.stderr.isatty():
         try:
             import rich as _rich  # noqa: F401 - its bar is a comfort, not a need
@@ -33,17 +39,18 @@ def progress(what: str, things: str, total: int | None = None) -> Iterator[Steps
             with _bar(what, things, total) as steps:
                 yield steps
             return
-    yield _lines(what, things)
+    yield _lines(what, things, total, now)
 
 
-def _lines(what: str, things: str) -> Steps:
-    shown = 0
+def _lines(what: str, things: str, total: int | None, now: Callable[[], float]) -> Steps:
+    said = now()
 
     def at(units: int, count: int) -> None:
-        nonlocal shown
-        if count >= shown + _EVERY:
-            shown = count
-            click.echo(f"{what}: {count} {things}", err=True)
+        nonlocal said
+        if now() >= said + _EVERY:
+            said = now()
+            share = f" ({min(100 * units // total, 100)} %)" if total else ""
+            click.echo(f"{what}: {count} {things}{share}", err=True)
 
     return Steps(at, lambda line: click.echo(line, err=True))
 

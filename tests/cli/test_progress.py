@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from authority_cli.progress import progress
 from authority_core.kernel.changes import Spend
 from authority_core.kernel.encoding import digest
 from authority_sql import SqlStorage
@@ -21,7 +22,7 @@ from cli.running import PATIENCE, command, environment
 from transfer.lines import CLIENT, USER, file_of
 
 MANY = 10_001
-"""Things of which a line is said where nobody watches."""
+"""More than is forgotten at once."""
 FAULTY = {"kind": "user", "username": "a b"}
 COMMANDS = {
     "import": (["import", "{folder}/people.jsonl"], "Importing", "4 lines"),
@@ -98,11 +99,34 @@ def test_what_is_said_meanwhile_stands_above_the_bar(place, tmp_path):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_pipe_gets_plain_lines(place, tmp_path, name):
-    """No bar and no control character gets into a log; every ten thousand things it is said how many are done."""
+    """No bar and no control character gets into a log; what takes no time is not spoken of."""
     arguments, what, _ = COMMANDS[name]
     done = command(*[one.format(folder=tmp_path) for one in arguments], **place, TERM="xterm-256color")
     both = done.stdout + done.stderr
+    lines = re.findall(rf"^{what}.*$", both, re.MULTILINE)
 
     assert done.returncode == (1 if "import" in arguments else 0)
     assert not re.search(r"[^\n\x20-\x7e]", both)
-    assert re.findall(rf"^{what}: (.*)$", both, re.MULTILINE) == (["10000 rows"] if name == "cleanup" else [])
+    assert [line for line in lines if not re.fullmatch(rf"{what}: \d+ [a-z]+( \(\d+ %\))?", line)] == []
+
+
+@pytest.mark.parametrize(
+    ("total", "said"),
+    [
+        (1000, ["Importing: 50 lines (5 %)", "Importing: 100 lines (10 %)", "Importing: 1010 lines (100 %)"]),
+        (None, ["Importing: 50 lines", "Importing: 100 lines", "Importing: 1010 lines"]),
+        (0, ["Importing: 50 lines", "Importing: 100 lines", "Importing: 1010 lines"]),
+    ],
+)
+def test_what_takes_its_time_is_spoken_of_every_few_seconds(capsys, total, said):
+    """However slow the things are that are done: nobody need ask whether it hangs, and no log is filled."""
+    seconds = 0.0
+    with progress("Importing", "lines", total, now=lambda: seconds) as steps:
+        for count in (10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110):
+            seconds += 1
+            steps.at(count, count)
+        seconds += 3600
+        steps.at(1010, 1010)
+        steps.at(1011, 1011)
+
+    assert capsys.readouterr().err.splitlines() == said

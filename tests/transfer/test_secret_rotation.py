@@ -47,6 +47,14 @@ def test_everything_moves_and_the_old_secret_may_go():
     assert RelyingParty(alone).tokens()["id_token"]
 
 
+def test_how_many_there_are_is_known_before():
+    """So that it can be said how far a run has come; another one looks at as many."""
+    storage = make_server(secret_key=OLD).storage
+    for _ in range(2):
+        rotation = rotating(storage)[1]
+        assert run(rotation.total()) == len(finish(rotation)) == 2
+
+
 def test_a_run_that_broke_off_is_finished_by_another():
     """Each record is a commit of its own."""
     storage = make_server(secret_key=OLD).storage

@@ -30,15 +30,16 @@ def rotate(database: str | None, as_json: bool) -> None:
 
     counts = {"moved": 0, "current": 0, "unreadable": 0}
     lost: list[str] = []
-    with administration(database) as admin, progress("Encrypting", "records") as steps:
+    with administration(database) as admin:
         rotation = SecretRotation(admin.authority.shell, Vault.from_settings(admin.settings))
-        while (one := run(rotation.next_record())) is not None:
-            counts[one.outcome] += 1
-            if one.fault:
-                lost.append(one.fault)
-                steps.say(one.fault)
-            done = sum(counts.values())
-            steps.at(done, done)
+        with progress("Encrypting", "records", run(rotation.total())) as steps:
+            while (one := run(rotation.next_record())) is not None:
+                counts[one.outcome] += 1
+                if one.fault:
+                    lost.append(one.fault)
+                    steps.say(one.fault)
+                done = sum(counts.values())
+                steps.at(done, done)
         previous = bool(admin.settings.secret_key_previous)
     if lost:
         raise Trouble(

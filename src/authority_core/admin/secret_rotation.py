@@ -47,6 +47,15 @@ class SecretRotation:
     _after: str | None = field(default=None, init=False)
     _waiting: deque[tuple[str, Mutable]] = field(factory=deque, init=False, repr=False)
 
+    async def total(self) -> int:
+        """Return how many records there are to be looked at now; each is read once for that."""
+        count = 0
+        for column in self._columns:
+            after = None
+            while page := await column.page(self._shell.storage, after):
+                count, after = count + len(page), page[-1][0]
+        return count
+
     async def next_record(self) -> Moved | None:
         """Move one ciphertext and say what became of it; `None` when all are done.
 
