@@ -229,7 +229,7 @@ class Import:
 
 
 def _no_first_line(fault: str | None) -> str | None:
-    return fault if fault is None or fault in OTHER_FILES else f"{fault} {FIRST}, and the others objects like it."
+    return fault if fault is None or fault in OTHER_FILES else f"{fault} {FIRST}, and every other line an object."
 
 
 def _identifiers(line: Line) -> dict[str, str]:

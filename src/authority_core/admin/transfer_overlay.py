@@ -6,7 +6,7 @@ Reads look here first and then in storage; nothing is ever written to that. Know
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, assert_never
 from zlib import compress, decompress
 
 from attrs import define, field
@@ -64,6 +64,8 @@ class Imagined:
                 self._users[record.user_id] = packed
                 given_up = _names(known) if isinstance(known, User) else []
                 self._owners |= dict.fromkeys(given_up) | dict.fromkeys(_names(record), record.user_id)
+            case _:
+                assert_never(record)
 
     async def client(self, client_id: str) -> Client | None:
         """Return the client as it would be."""
