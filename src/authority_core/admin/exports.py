@@ -1,10 +1,9 @@
 """Export: every client, account and consent as lines, a page of records at a time.
 
 What is exported is what `imports` reads: into an empty database it makes the same records again. The last line says how
-many there are, so that an export which was cut off is known. It is no snapshot: a
-record that changes while the export runs is written as it is when its page is read. What is allowed meanwhile to a
-client that came after the clients were read stays behind. Tokens, sessions, signing keys and the audit trail do not
-travel.
+many there are, so that an export which was cut off is known. It is no snapshot: a record that changes while the export
+runs is written as it is when its page is read, and what is allowed meanwhile to a client that came after the clients
+were read stays behind. Tokens, sessions, signing keys and the audit trail do not travel.
 """
 
 from __future__ import annotations
