@@ -12,6 +12,7 @@ from attrs import evolve
 from hypothesis import strategies as st
 
 from ..kernel.encoding import Digest
+from ..kernel.moment import system_moment
 from ..kernel.records import (
     AccessToken,
     AuditRecord,
@@ -75,6 +76,14 @@ def times() -> st.SearchStrategy[datetime]:
         datetime(2038, 1, 19, 3, 14, 8, 1, tzinfo=timezone.utc),
     ]
     return st.one_of(st.sampled_from(extreme), st.datetimes(timezones=st.just(timezone.utc)))
+
+
+def ends() -> st.SearchStrategy[datetime]:
+    """Return instants until which something is kept: none before tomorrow, for databases may forget by their clock."""
+    tomorrow = system_moment().now + timedelta(days=1)
+    extreme = [datetime.max.replace(tzinfo=timezone.utc), tomorrow.replace(microsecond=999_999)]
+    naive = tomorrow.replace(tzinfo=None)
+    return st.one_of(st.sampled_from(extreme), st.datetimes(naive, timezones=st.just(timezone.utc)))
 
 
 def digests() -> st.SearchStrategy[Digest]:
@@ -158,7 +167,7 @@ def grants() -> st.SearchStrategy[Grant]:
         auth_time=_maybe(times()),
         acr=_optional(),
         amr=_lists(),
-        keep_until=times(),
+        keep_until=ends(),
     )
 
 
@@ -173,7 +182,7 @@ def codes() -> st.SearchStrategy[AuthorizationCode]:
         code_challenge=_optional(),
         code_challenge_method=st.none() | st.sampled_from(("S256", "plain")),
         expires_at=times(),
-        keep_until=times(),
+        keep_until=ends(),
     )
 
 
@@ -185,7 +194,7 @@ def refresh_tokens() -> st.SearchStrategy[RefreshToken]:
         grant_id=names(),
         generation=st.integers(0, 2**40),
         expires_at=times(),
-        keep_until=times(),
+        keep_until=ends(),
     )
 
 
@@ -202,7 +211,7 @@ def access_tokens() -> st.SearchStrategy[AccessToken]:
         audience=_lists(),
         issued_at=times(),
         expires_at=times(),
-        keep_until=times(),
+        keep_until=ends(),
     )
 
 
@@ -216,7 +225,7 @@ def interactions() -> st.SearchStrategy[Interaction]:
         parameters=st.lists(st.tuples(texts(), texts()), max_size=4).map(tuple),
         created_at=times(),
         expires_at=times(),
-        keep_until=times(),
+        keep_until=ends(),
     )
 
 
@@ -230,7 +239,7 @@ def consents() -> st.SearchStrategy[Consent]:
         granted_at=times(),
         expires_at=_maybe(times()),
         revoked_at=_maybe(times()),
-        keep_until=_maybe(times()),
+        keep_until=_maybe(ends()),
     )
 
 
@@ -246,7 +255,7 @@ def signing_keys() -> st.SearchStrategy[SigningKey]:
         created_at=times(),
         activated_at=_maybe(times()),
         retired_at=_maybe(times()),
-        keep_until=_maybe(times()),
+        keep_until=_maybe(ends()),
     )
 
 
@@ -288,7 +297,7 @@ def sessions() -> st.SearchStrategy[Session]:
         remember=st.booleans(),
         ip_address=_optional(),
         user_agent=_optional(),
-        keep_until=times(),
+        keep_until=ends(),
     )
 
 
@@ -308,7 +317,7 @@ def audit_records() -> st.SearchStrategy[AuditRecord]:
         ip_address=_optional(),
         user_agent=_optional(),
         request_id=_optional(),
-        keep_until=times(),
+        keep_until=ends(),
     )
 
 
@@ -318,6 +327,5 @@ def spent_marks() -> st.SearchStrategy[Spent]:
 
 
 def counters() -> st.SearchStrategy[Counter]:
-    """Return counters that count something, and have not ended before time began."""
-    beginning = datetime.min.replace(tzinfo=timezone.utc)
-    return st.builds(Counter, value=st.integers(1, 2**31 - 1), expires_at=times().filter(lambda at: at > beginning))
+    """Return counters that count something and have not come to their end."""
+    return st.builds(Counter, value=st.integers(1, 2**31 - 1), expires_at=ends())

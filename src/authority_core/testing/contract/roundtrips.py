@@ -30,7 +30,7 @@ from ...kernel.records import (
     Spent,
     User,
 )
-from .samples import a_grant, key_of
+from .samples import KEEP, a_grant, key_of
 from .stage import Host, Stage, expect_same, on_stage
 
 R = TypeVar("R")
@@ -194,7 +194,7 @@ class RoundTrips:
 
         async def play(storage: Storage, record: Spent) -> None:
             key = _fresh()[1]
-            await storage.commit([Spend(key, record.at, record.at, salt=record.salt)])
+            await storage.commit([Spend(key, record.at, KEEP, salt=record.salt)])
             expect_same(await storage.spent(key), record, "a spent mark comes back equal")
 
         self._all(strategies.spent_marks(), play)
@@ -227,10 +227,10 @@ class RoundTrips:
             await storage.commit([Put(mine), Put(near)])
             at = mine.created_at
             ends: list[Change] = [
-                CutOff(mine.subject, mine.client_id, at, at),
-                Revoke("grant", mine.grant_id, at, at),
-                Revoke("session", str(mine.session_id), at, at),
-                CutOff(mine.subject, None, at, at),
+                CutOff(mine.subject, mine.client_id, at, KEEP),
+                Revoke("grant", mine.grant_id, at, KEEP),
+                Revoke("session", str(mine.session_id), at, KEEP),
+                CutOff(mine.subject, None, at, KEEP),
             ]
             await storage.commit([ends[len(mine.scope) % len(ends)]])
             expect_same(await storage.grant(mine.grant_id), evolve(mine, revoked_at=at), "the mark ends the grant")

@@ -1,10 +1,14 @@
-"""Plain records to play with; tests change the one field they are about with `attrs.evolve`."""
+"""Plain records to play with; tests change the one field they are about with `attrs.evolve`.
+
+They are of the present: none is past its `keep_until` while the tests last, for a database may forget by its own clock.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
 from ...kernel.encoding import Digest, digest
+from ...kernel.moment import system_moment
 from ...kernel.records import (
     AccessToken,
     AuditRecord,
@@ -19,7 +23,8 @@ from ...kernel.records import (
     User,
 )
 
-NOW = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=timezone.utc)
+NOW = system_moment().now.replace(second=0, microsecond=123_456)
+"""The minute in which the process began, with microseconds: one instant for all."""
 TICK = timedelta(microseconds=1)
 LATER = NOW + timedelta(hours=1)
 KEEP = NOW + timedelta(days=1)
