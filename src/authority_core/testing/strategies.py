@@ -12,7 +12,6 @@ from attrs import evolve
 from hypothesis import strategies as st
 
 from ..kernel.encoding import Digest
-from ..kernel.moment import system_moment
 from ..kernel.records import (
     AccessToken,
     AuditRecord,
@@ -29,28 +28,7 @@ from ..kernel.records import (
     Spent,
     User,
 )
-
-HOSTILE = (
-    "",
-    " ",
-    "NULL",
-    "null",
-    "None",
-    "0",
-    "'; DROP TABLE users; --",
-    'a"b\\c`d',
-    "%s %(key)s $1 ? :key {0} {key}",
-    "line\r\nbreak\ttab\x1b\x7f\x85\u2028",
-    "\ufeffbyte order mark",
-    "e\u0301 \u00e9 \u212b \ufb01",
-    "\u202eright to left",
-    "İıßſΣς",
-    "日本語 🦊👩‍👩‍👧‍👦🏳️‍🌈",
-    "\U0010ffff\uffff",
-    "x" * 10_000,
-    "é" * 10_000,
-)
-"""Texts that databases, drivers and encoders have stumbled over."""
+from .values import ENDS, HOSTILE, INSTANTS, TOMORROW
 
 
 def texts(*, nul: bool = False) -> st.SearchStrategy[str]:
@@ -68,22 +46,13 @@ def names() -> st.SearchStrategy[str]:
 
 def times() -> st.SearchStrategy[datetime]:
     """Return every instant in UTC that Python can hold, with microseconds."""
-    extreme = [
-        datetime.min.replace(tzinfo=timezone.utc),
-        datetime.max.replace(tzinfo=timezone.utc),
-        datetime(1970, 1, 1, tzinfo=timezone.utc),
-        datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=timezone.utc),
-        datetime(2038, 1, 19, 3, 14, 8, 1, tzinfo=timezone.utc),
-    ]
-    return st.one_of(st.sampled_from(extreme), st.datetimes(timezones=st.just(timezone.utc)))
+    return st.one_of(st.sampled_from(INSTANTS), st.datetimes(timezones=st.just(timezone.utc)))
 
 
 def ends() -> st.SearchStrategy[datetime]:
     """Return instants until which something is kept: none before tomorrow, for databases may forget by their clock."""
-    tomorrow = system_moment().now + timedelta(days=1)
-    extreme = [datetime.max.replace(tzinfo=timezone.utc), tomorrow.replace(microsecond=999_999)]
-    naive = tomorrow.replace(tzinfo=None)
-    return st.one_of(st.sampled_from(extreme), st.datetimes(naive, timezones=st.just(timezone.utc)))
+    instants = st.datetimes(TOMORROW.replace(tzinfo=None), timezones=st.just(timezone.utc))
+    return st.one_of(st.sampled_from(ENDS), instants)
 
 
 def digests() -> st.SearchStrategy[Digest]:

@@ -12,6 +12,7 @@ finds no test, and says OK. Hypothesis must be installed.
 from __future__ import annotations
 
 from .atomicity import Atomicity
+from .everyfield import EveryField
 from .hostile import Hostile
 from .liveness import Liveness
 from .marks import Marks
@@ -28,7 +29,18 @@ __all__ = ["CONTENDERS", "ContractBroken", "StorageContract"]
 
 
 class StorageContract(
-    Races, Replays, Atomicity, Together, Marks, Liveness, Mutable, Reading, RoundTrips, Hostile, Secrecy
+    Races,
+    Replays,
+    Atomicity,
+    Together,
+    Marks,
+    Liveness,
+    Mutable,
+    Reading,
+    RoundTrips,
+    EveryField,
+    Hostile,
+    Secrecy,
 ):
     """Everything a storage promises. Subclass it in your tests; it is not collected by itself."""
 
