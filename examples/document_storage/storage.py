@@ -49,13 +49,13 @@ class DocumentStorage:
     # --- reads
 
     def client(self, client_id: str) -> Client | None:
-        return self._one(Client, {"_id": client_id})
+        return self._one(Client, _by("_id", client_id))
 
     def clients(self, after: str | None = None, limit: int = 100) -> Sequence[Client]:
         return self._all(Client, _beyond(after), [("_id", 1)], limit)
 
     def grant(self, grant_id: str) -> Grant | None:
-        return self._alive(self._one(Grant, {"_id": grant_id}))
+        return self._alive(self._one(Grant, _by("_id", grant_id)))
 
     def code(self, key: Digest) -> Stored[AuthorizationCode] | None:
         return self._stored(AuthorizationCode, key, lambda code: self._alive(code.grant))
@@ -70,13 +70,13 @@ class DocumentStorage:
         return self._stored(Interaction, key, lambda _: None)
 
     def spent(self, key: Digest) -> Spent | None:
-        return self._one(Spent, {"_id": key})
+        return self._one(Spent, _by("_id", key))
 
     def consent(self, subject: str, client_id: str) -> Consent | None:
         return self._one(Consent, {"_id": name_of(subject, client_id)})
 
     def consents(self, subject: str) -> Sequence[Consent]:
-        return self._all(Consent, {"subject": subject}, [("client_id", 1)])
+        return self._all(Consent, _by("subject", subject), [("client_id", 1)])
 
     def all_consents(self, after: tuple[str, str] | None = None, limit: int = 100) -> Sequence[Consent]:
         subject, client_id = after or ("", "")
@@ -90,23 +90,23 @@ class DocumentStorage:
         return self._all(AuditRecord, {"at": {"$lt": plain(before)}} if before else {}, [("at", -1)], limit)
 
     def user(self, user_id: str) -> User | None:
-        return self._one(User, {"_id": user_id})
+        return self._one(User, _by("_id", user_id))
 
     def user_by_identifier(self, identifier: str) -> User | None:
-        return self._one(User, {"identifiers": identifier})
+        return self._one(User, _by("identifiers", identifier))
 
     def users(self, after: str | None = None, limit: int = 100) -> Sequence[User]:
         return self._all(User, _beyond(after), [("_id", 1)], limit)
 
     def session(self, key: Digest) -> Session | None:
-        found = self._one(Session, {"key": key})
+        found = self._one(Session, _by("key", key))
         return None if found is None else self._open(found)
 
     def sessions(self, user_id: str) -> Sequence[Session]:
-        return [self._open(one) for one in self._all(Session, {"user_id": user_id}, [("created_at", -1)])]
+        return [self._open(one) for one in self._all(Session, _by("user_id", user_id), [("created_at", -1)])]
 
     def counter(self, key: Digest) -> Counter | None:
-        return self._one(Counter, {"_id": key})
+        return self._one(Counter, _by("_id", key))
 
     # --- the one write
 
@@ -197,7 +197,7 @@ class DocumentStorage:
         return next(iter(self._all(kind, wanted, limit=1)), None)
 
     def _stored(self, kind: type[R], key: Digest, grant: Callable[[R], Grant | None]) -> Stored[R] | None:
-        found = self._one(kind, {"_id": key})
+        found = self._one(kind, _by("_id", key))
         return None if found is None else Stored(record=found, grant=grant(found), spent=self.spent(key))
 
     def _alive(self, grant: Grant | None) -> Grant | None:
@@ -216,6 +216,13 @@ class DocumentStorage:
         marks = self._find("marks", {"_id": {"$in": names}})
         times = [one["at"] for one in marks if not one["cut_off"] or plain(born) <= one["at"]]
         return min((read(datetime, at) for at in times), default=None)
+
+
+def _by(name: str, value: str | bytes) -> Document:
+    """Return the filter for *value* itself: an object would be an operator, and `None` a missing field."""
+    if not isinstance(value, str | bytes):
+        raise TypeError("neither a name nor a digest")
+    return {name: value}
 
 
 def _beyond(after: str | None) -> Document:

@@ -1,6 +1,10 @@
 """The ports: what the core asks of the world, as narrow protocols. Storage and people are asked asynchronously.
 
 The synchronous colour of every storage protocol is the same without `async` (`sync.py` lifts it).
+
+Names and digests are the same if they are equal, in case, blanks and spelling; `user_by_identifier` alone compares
+otherwise. What is neither a text nor a digest, such as `None`, finds nobody: such a read may raise. Whatever comes back
+is what was stored, of the same kind, its times in UTC; a list is whole unless it has a *limit*.
 """
 
 from __future__ import annotations
@@ -129,7 +133,7 @@ class Commits(Protocol):
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make every change happen, or none.
 
-        1. All changes happen or none does, also when the process dies half way.
+        1. All changes happen or none does, however many they are, also when the process dies half way.
         2. Of all commits that ever `Spend` a key, exactly one succeeds; the key's kind is mixed into the digest.
            Storage that may lose marks, as a cache does, refuses (`StorageUnavailable`) a `Spend` whose *earliest* is
            not later than its last loss, and is trusted with no other.
@@ -162,8 +166,9 @@ class Forgets(Protocol):
     async def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
         """Delete what may be forgotten at *now*, *limit* records at most; return how many went.
 
-        That is every record and mark whose `keep_until` has come, and every counter past its end. What another commit
-        puts off meanwhile, as a renewed mark or consent, must stay: ask for the end again as you delete.
+        That is every record and mark whose `keep_until` has come, and every counter past its end; clients and accounts
+        have none, and stay. What another commit puts off meanwhile, as a renewed mark or consent, must stay: ask for
+        the end again as you delete.
 
         At most *batch* records go in one transaction, so that writers wait for one batch and never for all. Nothing
         is decided by it: stopping half way does no harm, and several processes may do it at once.

@@ -17,6 +17,7 @@ from .hostile import Hostile
 from .liveness import Liveness
 from .marks import Marks
 from .mutable import Mutable
+from .names import Names
 from .races import Races
 from .reading import Reading
 from .replays import Replays
@@ -37,6 +38,7 @@ class StorageContract(
     Liveness,
     Mutable,
     Reading,
+    Names,
     RoundTrips,
     EveryField,
     Hostile,

@@ -52,7 +52,7 @@ def expect_held(found: object, stored: object) -> None:
             raise ContractBroken(f"{kind.__name__}.{name} comes back as it was{shown}")
 
 
-async def hold(storage: Storage, kind: type[R], read: Callable[[Any], Awaitable[object]]) -> Sequence[R]:
+async def hold(storage: Storage, kind: type, read: Callable[[Any], Awaitable[object]]) -> Sequence[Any]:
     """Store the records of *kind* in one commit and *read* each; return them as they are stored."""
     made: Sequence[Any] = records(kind)
     once = kind in get_args(Insertable)

@@ -105,7 +105,7 @@ _PLAIN: dict[Any, Sequence[Any]] = {
 }
 
 
-def alike(found: object, stored: object) -> bool:
+def alike(found: Any, stored: Any) -> bool:
     """Tell whether *found* equals *stored* in kind too: 1 is not `True`, a buffer no `bytes`; times are in UTC."""
     kind: Any = type(stored)
     if has(kind):

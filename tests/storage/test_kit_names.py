@@ -1,0 +1,32 @@
+"""The kit catches what takes one name or key for another, has limits nobody asked for, or forgets too much."""
+
+from __future__ import annotations
+
+import pytest
+
+from authority_core.testing.contract import ContractBroken
+from storage import nearly
+from storage.test_kit import Right, suite
+
+FAULTS = [
+    (nearly.FindsGrantsInAnyLetters, "test_names_are_read_exactly"),
+    (nearly.EndsNamesInAnyLetters, "test_marks_are_of_exactly_one_name"),
+    (nearly.EndsSubjectsInAnyLetters, "test_marks_are_of_exactly_one_name"),
+    (nearly.EndsClientsInAnyLetters, "test_marks_are_of_exactly_one_name"),
+    (nearly.JoinsConsents, "test_two_names_are_not_one_text"),
+    (nearly.JoinsCutOffs, "test_two_names_are_not_one_text"),
+    (nearly.JoinsEveryCutOff, "test_two_names_are_not_one_text"),
+    *((storage, "test_keys_are_compared_whole") for storage in nearly.CUT),
+    (nearly.ForgetsWhatWasSpent, "test_keys_are_compared_whole"),
+    *((storage, "test_what_is_no_name_finds_nothing") for storage in nearly.NOBODY),
+    (nearly.ObjectsAreOperators, "test_what_is_no_name_finds_nothing"),
+    (nearly.CutsSalts, "test_spent_marks_hold_every_value"),
+]
+
+
+@pytest.mark.parametrize(("storage", "promise"), FAULTS, ids=lambda value: getattr(value, "__name__", value))
+def test_the_kit_catches(storage, promise):
+    """A storage with a known fault breaks the promise that names it; the reference keeps it."""
+    getattr(Right(), promise)()
+    with pytest.raises(ContractBroken):
+        getattr(suite(storage), promise)()
