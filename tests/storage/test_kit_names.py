@@ -20,6 +20,12 @@ FAULTS = [
     (nearly.ForgetsWhatWasSpent, "test_keys_are_compared_whole"),
     *((storage, "test_what_is_no_name_finds_nothing") for storage in nearly.NOBODY),
     (nearly.ObjectsAreOperators, "test_what_is_no_name_finds_nothing"),
+    (nearly.ForgetsAccounts, "test_everything_that_ends_is_forgotten"),
+    (nearly.TwentySessions, "test_lists_are_whole"),
+    (nearly.TenConsents, "test_lists_are_whole"),
+    (nearly.AHundredKeys, "test_lists_are_whole"),
+    (nearly.TwentyFiveAtOnce, "test_a_large_commit_is_one"),
+    (nearly.AHundredAtOnce, "test_a_large_commit_is_one"),
     (nearly.CutsSalts, "test_spent_marks_hold_every_value"),
 ]
 

@@ -23,6 +23,7 @@ from .reading import Reading
 from .replays import Replays
 from .roundtrips import RoundTrips
 from .secrecy import Secrecy
+from .sizes import Sizes
 from .stage import CONTENDERS, ContractBroken
 from .together import Together
 
@@ -39,6 +40,7 @@ class StorageContract(
     Mutable,
     Reading,
     Names,
+    Sizes,
     RoundTrips,
     EveryField,
     Hostile,
