@@ -133,7 +133,8 @@ class Commits(Protocol):
     async def commit(self, changes: Sequence[Change]) -> None:
         """Make every change happen, or none.
 
-        1. All changes happen or none does, however many they are, also when the process dies half way.
+        1. All changes happen or none does, however many they are, also when the process dies half way or the task of an
+           asynchronous commit is cancelled.
         2. Of all commits that ever `Spend` a key, exactly one succeeds; the key's kind is mixed into the digest.
            Storage that may lose marks, as a cache does, refuses (`StorageUnavailable`) a `Spend` whose *earliest* is
            not later than its last loss, and is trusted with no other.
@@ -147,7 +148,7 @@ class Commits(Protocol):
            stays.
         6. Changes come in the order Spend, Revoke and CutOff, Remove, Replace, Count, Put, and those of one sort as
            they are given (`changes.in_order`): each meets what those before it have done. A store without transactions
-           applies them in order and fails closed.
+           applies them in order and fails closed: what a commit ends is never seen alive.
         7. A change that is about nothing is refused before anything is written, whatever else the commit holds: a key
            that is not 32 bytes, a name that is empty or missing (`changes.refuse_nameless` looks for both). `Revoke`
            and `CutOff` of nothing cannot be made.

@@ -14,6 +14,7 @@ from __future__ import annotations
 from .atomicity import Atomicity
 from .everyfield import EveryField
 from .hostile import Hostile
+from .interrupted import Interrupted
 from .liveness import Liveness
 from .marks import Marks
 from .mutable import Mutable
@@ -35,6 +36,7 @@ class StorageContract(
     Replays,
     Atomicity,
     Together,
+    Interrupted,
     Marks,
     Liveness,
     Mutable,
