@@ -20,7 +20,8 @@ class _Hasty(MemoryStorage):
         super().commit([change for change in changes if change not in hasty])
 
     def _hurries(self, change: Change) -> bool:
-        raise NotImplementedError
+        """Tell whether *change* does not wait for the others."""
+        return False
 
 
 class RemovesAtOnce(_Hasty):

@@ -6,31 +6,13 @@ nothing. Thread-safe and never blocking, so it serves both colours. It forgets e
 
 from __future__ import annotations
 
-import threading
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from copy import copy
+from collections.abc import Sequence
 from datetime import datetime
-from operator import attrgetter
-from typing import Any, TypeVar, assert_never
+from typing import TypeVar
 
 from attrs import evolve
 
-from ..kernel.changes import (
-    KEYED,
-    Change,
-    Conflict,
-    Count,
-    CutOff,
-    Put,
-    Remove,
-    Replace,
-    Revoke,
-    Spend,
-    refuse_nameless,
-)
 from ..kernel.encoding import Digest
-from ..kernel.identity import comparable
 from ..kernel.records import (
     AccessToken,
     AuditRecord,
@@ -41,7 +23,6 @@ from ..kernel.records import (
     Grant,
     Holder,
     Interaction,
-    Mutable,
     RefreshToken,
     Session,
     SigningKey,
@@ -49,19 +30,14 @@ from ..kernel.records import (
     Stored,
     User,
 )
+from .memory_tables import Tables, identifiers
 
-K = TypeVar("K")
 V = TypeVar("V")
 
-_DIGEST = 32
 _UNMARKED = (None, None, None, None)
-_UNIQUE = (User, Session)
-"""Records with something that no two of them may have."""
-_Other = Revoke | CutOff | Replace | Remove | Count
-"""Every change that does more than insert."""
 
 
-class MemoryStorage:
+class MemoryStorage(Tables):
     """Storage in dictionaries.
 
     >>> MemoryStorage().client("nobody") is None
@@ -71,14 +47,6 @@ class MemoryStorage:
     never_blocks = True
     """Safe to call on an event loop."""
     tells_holders = True
-
-    def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._records: defaultdict[type, dict[object, Any]] = defaultdict(dict)
-        self._spent: dict[Digest, Spend] = {}
-        self._revoked: dict[tuple[str, str], tuple[datetime, datetime]] = {}
-        self._cut_off: dict[tuple[str, str | None], tuple[datetime, datetime]] = {}
-        self._counters: dict[Digest, Counter] = {}
 
     # --- reads -------------------------------------------------------------------------------------------------------
 
@@ -172,7 +140,7 @@ class MemoryStorage:
     def user_by_identifier(self, identifier: str) -> User | None:
         """Return the user of this name or address."""
         with self._lock:
-            return next((user for user in self._all(User) if identifier in _identifiers(user)), None)
+            return next((user for user in self._all(User) if identifier in identifiers(user)), None)
 
     def users(self, after: str | None = None, limit: int = 100) -> Sequence[User]:
         """Return users by id."""
@@ -195,149 +163,11 @@ class MemoryStorage:
         """Return the counter."""
         return self._counters.get(key)
 
-    # --- the one write -----------------------------------------------------------------------------------------------
-
-    def commit(self, changes: Sequence[Change]) -> None:
-        """Check every change, then make them all; see `Commits.commit`."""
-        with self._lock:
-            inserts: list[tuple[dict[Any, Any], object, object]] = []
-            others: list[_Other] = []
-            for change in changes:
-                if isinstance(change, Put):
-                    record = change.record
-                    kind = type(record)
-                    table, key = self._records[kind], _KEYS[kind](record)
-                    if (type(key) is not bytes or len(key) != _DIGEST) if kind in KEYED else not key:
-                        refuse_nameless((change,))
-                    if key in table:
-                        raise Conflict
-                    inserts.append((table, key, record))
-                elif isinstance(change, Spend):
-                    key = change.key
-                    if type(key) is not bytes or len(key) != _DIGEST:
-                        refuse_nameless((change,))
-                    if key in self._spent:
-                        raise Conflict
-                    inserts.append((self._spent, key, change))
-                else:
-                    refuse_nameless((change,))
-                    others.append(change)
-            if len(inserts) > 1 and _twice(inserts):
-                raise Conflict
-            if others:
-                self._make(others)
-            for table, key, value in inserts:
-                table[key] = value
-
-    def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
-        """Forget what may be forgotten, *limit* records at most; return how much. One batch does for a dictionary."""
-        with self._lock:
-            gone = 0
-            for table in self._records.values():
-                gone += _forget(table, lambda record: getattr(record, "keep_until", None), now, _rest(limit, gone))
-            gone += _forget(self._spent, lambda mark: mark.keep_until, now, _rest(limit, gone))
-            gone += _forget(self._revoked, lambda mark: mark[1], now, _rest(limit, gone))
-            gone += _forget(self._cut_off, lambda mark: mark[1], now, _rest(limit, gone))
-            return gone + _forget(self._counters, lambda counter: counter.expires_at, now, _rest(limit, gone))
-
-    def _make(self, changes: Sequence[_Other]) -> None:
-        if _meeting(changes):
-            changes = sorted(changes, key=attrgetter("place"))
-            self._rehearse(changes)
-        else:
-            for change in changes:
-                self._check(change)
-        for change in changes:
-            self._apply(change)
-
-    def _rehearse(self, changes: Sequence[_Other]) -> None:
-        """Check each of *changes* against what those before it make of a copy."""
-        kinds = {type(change.record) for change in changes if isinstance(change, Replace | Remove)}
-        stage = copy(self)
-        stage._records = self._records | {kind: dict(self._records[kind]) for kind in kinds}
-        stage._counters = dict(self._counters)
-        for change in changes:
-            if not isinstance(change, Revoke | CutOff):  # these are never in conflict
-                stage._check(change)
-                stage._apply(change)
-
-    def _check(self, change: _Other) -> None:
-        match change:
-            case Replace():
-                self._check_version(change.record)
-                self._check_unique(change.record)
-            case Remove():
-                if _key(change.record) not in self._table(type(change.record)):
-                    raise Conflict
-                self._check_version(change.record)
-            case Count():
-                self._check_count(change)
-            case Revoke() | CutOff():
-                pass
-            case _:
-                assert_never(change)
-
-    def _check_version(self, record: Mutable) -> None:
-        known = self._table(type(record)).get(_key(record))
-        if getattr(known, "version", 0) != record.version:
-            raise Conflict
-
-    def _check_unique(self, record: Mutable) -> None:
-        if isinstance(record, User):
-            taken = {name for user in self._all(User) if user.user_id != record.user_id for name in _identifiers(user)}
-            if taken & _identifiers(record):
-                raise Conflict
-        if isinstance(record, Session) and any(
-            one.key == record.key and one.session_id != record.session_id for one in self._all(Session)
-        ):
-            raise Conflict
-
-    def _apply(self, change: _Other) -> None:
-        match change:
-            case Revoke():
-                at, kept = self._revoked.get((change.what, change.id), (change.at, change.keep_until))
-                self._revoked[change.what, change.id] = (at, max(kept, change.keep_until))
-            case CutOff():
-                who, latest = (change.subject, change.client_id), (change.at, change.keep_until)
-                at, kept = self._cut_off.get(who, latest)
-                self._cut_off[who] = (max(at, change.at), max(kept, change.keep_until))
-            case Remove():
-                self._table(type(change.record)).pop(_key(change.record), None)
-            case Replace():
-                written = evolve(change.record, version=change.record.version + 1)
-                self._table(type(written))[_key(written)] = written
-            case Count():
-                self._count(change)
-            case _:
-                assert_never(change)
-
-    def _check_count(self, change: Count) -> None:
-        known = self._counters.get(change.key)
-        value = known.value if known is not None and change.at < known.expires_at else 0
-        if change.by is not None and change.most is not None and value + change.by > change.most:
-            raise Conflict
-
-    def _count(self, change: Count) -> None:
-        if change.by is None:
-            self._counters.pop(change.key, None)
-            return
-        known = self._counters.get(change.key)
-        if known is None or change.at >= known.expires_at:
-            known = Counter(value=0, expires_at=change.until)
-        self._counters[change.key] = evolve(known, value=known.value + change.by)
-
     # --- helpers -----------------------------------------------------------------------------------------------------
 
     def _get(self, kind: type[V], key: object) -> V | None:
         found: V | None = self._records[kind].get(key)
         return found
-
-    def _table(self, kind: type) -> dict[object, object]:
-        return self._records[kind]
-
-    def _all(self, kind: type[V]) -> list[V]:
-        with self._lock:
-            return [record for record in self._table(kind).values() if isinstance(record, kind)]
 
     def _alive(self, grant: Grant | None) -> Grant | None:
         if grant is None:
@@ -366,58 +196,5 @@ class MemoryStorage:
         return evolve(session, revoked_at=min(times)) if times else session
 
 
-def _twice(inserts: Sequence[tuple[dict[Any, Any], object, object]]) -> bool:
-    """Tell whether one key comes twice for one table."""
-    keys = {key for _, key, _ in inserts}
-    return len(keys) < len(inserts) and len({(id(table), key) for table, key, _ in inserts}) < len(inserts)
-
-
-def _meeting(changes: Sequence[_Other]) -> bool:
-    """Tell whether what one of *changes* does may matter to another."""
-    about = [_about(change) for change in changes if not isinstance(change, Revoke | CutOff)]
-    return len(set(about)) < len(about)
-
-
-def _about(change: Replace | Remove | Count) -> object:
-    if isinstance(change, Count):
-        return change.key
-    kind = type(change.record)
-    return kind if kind in _UNIQUE else (kind, _key(change.record))
-
-
 def _pair(consent: Consent) -> tuple[str, str]:
     return consent.subject, consent.client_id
-
-
-def _identifiers(user: User) -> set[str]:
-    return {comparable(text) for text in (user.username, user.email) if text is not None}
-
-
-_KEYS: dict[type, Callable[[object], Any]] = {
-    AuthorizationCode: attrgetter("key"),
-    RefreshToken: attrgetter("key"),
-    AccessToken: attrgetter("key"),
-    Interaction: attrgetter("key"),
-    Client: attrgetter("client_id"),
-    Grant: attrgetter("grant_id"),
-    Consent: attrgetter("subject", "client_id"),
-    SigningKey: attrgetter("kid"),
-    User: attrgetter("user_id"),
-    Session: attrgetter("session_id"),
-    AuditRecord: attrgetter("audit_id"),
-}
-
-
-def _key(record: object) -> object:
-    return _KEYS[type(record)](record)
-
-
-def _rest(limit: int | None, gone: int) -> int | None:
-    return None if limit is None else limit - gone
-
-
-def _forget(table: dict[K, V], end: Callable[[V], datetime | None], now: datetime, most: int | None) -> int:
-    over = [key for key, value in table.items() if (keep := end(value)) is not None and now >= keep][:most]
-    for key in over:
-        del table[key]
-    return len(over)
