@@ -47,6 +47,7 @@ class _Threaded:
 
     def __init__(self, storage: object, limiter: CapacityLimiter) -> None:
         self.tells_holders = tells_holders(storage)
+        self._storage = storage
         found = {name: getattr(storage, name, None) for name in (*METHODS, *OPTIONAL)}
         self._methods = {name: _hopping(method, limiter) for name, method in found.items() if method is not None}
 

@@ -17,7 +17,8 @@ from authority_core.kernel.encoding import Digest
 from authority_core.kernel.sync import run
 from authority_core.testing.contract import ContractBroken, StorageContract
 from authority_core.testing.contract.secrecy import KINDS
-from authority_core.testing.contract.stage import STEPPING, Stage
+from authority_core.testing.contract.stage import Stage
+from authority_core.testing.contract.steps import STEPPING
 from authority_core.testing.memory import MemoryStorage
 from authority_sql import SqlStorage, migrate
 from storage import broken

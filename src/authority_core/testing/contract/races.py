@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 from attrs import evolve
 
 from ...kernel.changes import Change, Conflict, Count, Put, Replace, Revoke, Spend
 from ...kernel.ports import Storage
+from .contested import Contested
 from .samples import (
     KEEP,
     LATER,
@@ -21,7 +23,8 @@ from .samples import (
     an_audit_record,
     key_of,
 )
-from .stage import CONTENDERS, STEPPING, Stage, expect, expect_same, promise
+from .stage import CONTENDERS, Stage, expect, expect_same, promise
+from .steps import STEPPING
 
 _ATTEMPTS = 1000
 """More than enough: with each round at least one contender is through."""
@@ -29,7 +32,10 @@ _PACES = (False, True)
 """Everybody at full speed, and the first few step by step."""
 
 
-class Races:
+_END = LATER + timedelta(hours=1)
+
+
+class Races(Contested):
     """Threads over synchronous storage, tasks over asynchronous."""
 
     @promise
@@ -78,6 +84,25 @@ class Races:
         expect(await stage.storage.spent(second) is not None, "the second key is spent")
 
     @promise
+    async def test_changes_in_opposite_orders(self, stage: Stage) -> None:
+        """Two counters or two records in both orders: whoever succeeds has both, and nobody waits for ever."""
+        keys = key_of("first", "counter"), key_of("second", "counter")
+        counts: list[Change] = [Count(key, NOW, LATER) for key in keys]
+        winners = await stage.contend_to_commit([counts, counts[::-1]] * (STEPPING // 2), stepwise=True)
+
+        counters = [await stage.storage.counter(key) for key in keys]
+        values = [0 if counter is None else counter.value for counter in counters]
+        expect_same(values, [len(winners)] * 2, "whoever succeeds has counted both")
+
+        records: list[Change] = [Replace(a_client("first")), Replace(a_client("second"))]
+        winners = await stage.contend_to_commit([records, records[::-1]] * (STEPPING // 2), stepwise=True)
+
+        # A database may answer a deadlock by letting nobody through.
+        expect(len(winners) <= 1, "two commits wrote the same records")
+        written = [client.client_id for client in await stage.storage.clients()]
+        expect_same(written, ["first", "second"] if winners else [], "whoever succeeds has written both")
+
+    @promise
     async def test_one_of_many_inserts_a_record(self, stage: Stage) -> None:
         """Of all `Put` of one key one succeeds."""
         for stepwise in _PACES:
@@ -120,19 +145,23 @@ class Races:
         """A counter counts every commit, one that starts it included."""
         for stepwise in _PACES:
             count = Count(key_of(f"stepwise: {stepwise}", "sign-in"), NOW, LATER)
-            attempt = partial(_until_through, stage.storage, [count])
-            outcomes = await stage.contend([attempt] * CONTENDERS, stepwise=stepwise)
+            await _counted(stage, count, stepwise)
 
-            expect_same(outcomes, [None] * CONTENDERS, "every Count is committed in the end")
-            counter = await stage.storage.counter(count.key)
-            expect_same(counter and counter.value, CONTENDERS, f"of {CONTENDERS} increments none is lost")
+    @promise
+    async def test_no_increment_is_lost_past_the_end(self, stage: Stage) -> None:
+        """A counter that has ended starts from zero once, however many count it at once."""
+        count = Count(key_of("over", "sign-in"), LATER, _END)
+        await stage.storage.commit([evolve(count, at=NOW, until=LATER, by=7)])
+        await _counted(stage, count, stepwise=True)
 
     @promise
     async def test_a_counter_admits_exactly_its_most(self, stage: Stage) -> None:
-        """Of many who count up to a most at once, exactly so many succeed."""
+        """Of many who count up to a most at once, exactly so many succeed; past its end too."""
         most = STEPPING - 1  # fewer than keep step
-        for stepwise in _PACES:
-            count = Count(key_of(f"stepwise: {stepwise}", "admission"), NOW, LATER, most=most)
+        full = Count(key_of("full", "admission"), NOW, LATER, by=most)
+        await stage.storage.commit([full])
+        counts = [Count(key_of(f"stepwise: {stepwise}", "admission"), NOW, LATER, most=most) for stepwise in _PACES]
+        for count, stepwise in (*zip(counts, _PACES, strict=True), (Count(full.key, LATER, _END, most=most), True)):
             admitted = await stage.contend_to_commit([[count]] * CONTENDERS, stepwise=stepwise)
 
             expect_same(len(admitted), most, "exactly so many get in, whoever comes first")
@@ -169,6 +198,16 @@ class Races:
         ]
 
         expect_same(len(await stage.contend_to_commit(contenders)), CONTENDERS, "everybody succeeds")
+
+
+async def _counted(stage: Stage, count: Count, stepwise: bool) -> None:
+    attempt = partial(_until_through, stage.storage, [count])
+    outcomes = await stage.contend([attempt] * CONTENDERS, stepwise=stepwise)
+
+    expect_same(outcomes, [None] * CONTENDERS, "every Count is committed in the end")
+    counter = await stage.storage.counter(count.key)
+    found = counter and (counter.value, counter.expires_at)
+    expect_same(found, (CONTENDERS, count.until), f"of {CONTENDERS} increments none is lost")
 
 
 async def _until_through(storage: Storage, changes: list[Count]) -> None:
