@@ -228,6 +228,22 @@ class CollectsCounters(CollectsFirst):
         return kept.expires_at
 
 
+class CollectsOnOneLine(CollectsFirst):
+    """Deletes the mark of a session that was revoked again, and collects marks in the order in which they came."""
+
+    def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
+        ended = [name for name in list(self._revoked) if self._revoked[name][1] <= now]
+        return sum(self._revoked.pop(name, None) is not None for name in ended)
+
+
+class CollectsTheLastFirst(CollectsFirst):
+    """The same, from the end."""
+
+    def cleanup(self, now: datetime, batch: int = 1000, limit: int | None = None) -> int:
+        ended = [name for name in reversed(list(self._revoked)) if self._revoked[name][1] <= now]
+        return sum(self._revoked.pop(name, None) is not None for name in ended)
+
+
 class _Asynchronous:
     """A storage of the other colour over *right*."""
 

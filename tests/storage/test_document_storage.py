@@ -17,8 +17,9 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))  # the examples are no package of ours
 
 from examples.document_storage.contract import TestAwaited, TestBlocking  # noqa: E402, F401 - the example's own tests
+from examples.document_storage.documents import plain  # noqa: E402
 from examples.document_storage.stand_in import DuplicateKeyError, MongoClient  # noqa: E402
-from examples.document_storage.storage import DocumentStorage  # noqa: E402
+from examples.document_storage.storage import COLLECTIONS, DocumentStorage  # noqa: E402
 
 
 def prepared(kind: type[DocumentStorage] = DocumentStorage, *, client: MongoClient | None = None) -> DocumentStorage:
@@ -63,6 +64,17 @@ class WithoutIndexes(DocumentStorage):
         pass
 
 
+class ForgetsWhatItFound(DocumentStorage):
+    """Deletes what had ended when it looked."""
+
+    def cleanup(self, now, batch=1000, limit=None):
+        gone, over = 0, {"keep_until": {"$lte": plain(now)}}
+        for collection in COLLECTIONS:
+            found = [one["_id"] for one in self._find(collection, over)]
+            gone += self._at[collection].delete_many({"_id": {"$in": found}}).deleted_count
+        return gone
+
+
 @pytest.mark.parametrize(
     ("kind", "promise"),
     [
@@ -71,6 +83,8 @@ class WithoutIndexes(DocumentStorage):
         (WholeMilliseconds, "test_grants_come_back"),
         (WithoutIndexes, "test_names_and_addresses_have_one_owner"),
         (WithoutIndexes, "test_session_keys_are_unique_and_may_change"),
+        (ForgetsWhatItFound, "test_a_mark_renewed_during_cleanup_stays"),
+        (ForgetsWhatItFound, "test_a_session_renewed_during_cleanup_stays"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )

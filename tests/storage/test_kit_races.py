@@ -1,4 +1,4 @@
-"""The kit catches races on every kind of record, and in the threads behind a task."""
+"""The kit catches races on every kind of record, in the middle of a cleanup, and in the threads behind a task."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from authority_core.testing.contract import ContractBroken, StorageContract, ste
 from authority_core.testing.memory import MemoryStorage
 from authority_starlette import in_threads
 from storage import broken, broken_races
-from storage.broken_races import Awaiting, InItsThreads
+from storage.broken_races import Awaiting, AwaitingCleanup, InItsThreads
 
 RACES = [
     *((broken_races.inserting(kind), "test_one_of_many_inserts_a_record_of_any_kind", kind.__name__)
@@ -38,8 +38,16 @@ RACES = [
     (broken_races.AddsLate, "test_no_increment_is_lost", "none is lost"),
 ]  # fmt: skip
 """Which storage, which promise, and what it says."""
+RENEWALS = [
+    (broken_races.CollectsRevocations, "test_a_mark_renewed_during_cleanup_stays"),
+    (broken_races.CollectsCutOffs, "test_a_mark_renewed_during_cleanup_stays"),
+    (broken_races.CollectsConsents, "test_consent_given_again_during_cleanup_stays"),
+    (broken_races.CollectsSessions, "test_a_session_renewed_during_cleanup_stays"),
+    (broken_races.CollectsCounters, "test_a_counter_restarted_during_cleanup_stays"),
+]
 IN_THREADS = [
     *RACES,
+    *((storage, promise, "stays") for storage, promise in RENEWALS),
     (broken.WithoutALock, "test_one_of_many_spends_a_key", "exactly one succeeds"),
     (broken.WithoutALock, "test_one_of_many_is_let_through", "exactly one succeeds"),
     (broken.CountsOnOneLine, "test_no_increment_is_lost", "none is lost"),
@@ -94,6 +102,7 @@ def test_threads_behind_tasks_meet_in_between(storage, promise, told):
     [
         (broken_races.LooksForMarks, "test_one_of_many_spends_a_key", "exactly one succeeds"),
         (broken_races.AddsLate, "test_no_increment_is_lost", "none is lost"),
+        (broken_races.CollectsConsents, "test_consent_given_again_during_cleanup_stays", "stays"),
     ],
     ids=named,
 )
@@ -101,6 +110,22 @@ def test_our_own_threads_meet_in_between(storage, promise, told):
     """So it is in the threads that we give to synchronous storage; the reference may have them."""
     getattr(suite(lambda: in_threads(MemoryStorage())), promise)()
     catches(lambda: in_threads(storage()), promise, told)
+
+
+@pytest.mark.parametrize(("storage", "promise"), RENEWALS, ids=named)
+def test_renewals_come_into_a_cleanup(storage, promise):
+    """What is collected first and deleted then is renewed in between, every time, by threads and by tasks."""
+    getattr(suite(MemoryStorage), promise)()
+    getattr(suite(lambda: InItsThreads(MemoryStorage())), promise)()
+    catches(storage, promise, "stays")
+    catches(lambda: AwaitingCleanup(storage()), promise, "stays")
+
+
+@pytest.mark.parametrize("storage", [broken_races.CollectsOnOneLine, broken_races.CollectsTheLastFirst])
+def test_renewals_do_not_walk_ahead_of_a_cleanup(storage):
+    """A cleanup that collects in the order of the renewals, or against it, meets some behind it."""
+    catches(storage, "test_a_mark_renewed_during_cleanup_stays", "stays")
+    catches(lambda: InItsThreads(storage()), "test_a_mark_renewed_during_cleanup_stays", "stays")
 
 
 @pytest.mark.parametrize("storage", [broken_races.LocksAsItGoes, broken_races.LocksRecordsAsItGoes])

@@ -10,6 +10,7 @@ from attrs import evolve
 from ...kernel.changes import Change, Conflict, Count, Put, Replace, Revoke, Spend
 from ...kernel.ports import Storage
 from .contested import Contested
+from .renewals import Renewals
 from .samples import (
     KEEP,
     LATER,
@@ -35,7 +36,7 @@ _PACES = (False, True)
 _END = LATER + timedelta(hours=1)
 
 
-class Races(Contested):
+class Races(Contested, Renewals):
     """Threads over synchronous storage, tasks over asynchronous."""
 
     @promise
