@@ -141,6 +141,7 @@ class Commits(Protocol):
         3. A lost `Spend`, a `Put` of a key that exists, a `Replace` or `Remove` of another version, a `Remove` of what
            is not there, a broken unique rule, a counter above its most, or a request of the database to try again
            (SQLSTATE 40001, 40P01) is a `Conflict`: nothing is written, and what was there is as it was.
+           No two commits wait for each other for ever, in whatever order they name their changes.
         4. `Revoke` is idempotent and keeps the first time; `CutOff` keeps the latest. Both are marks that may come
            before what they end: a grant stored while its mark exists is born dead.
         5. Records of `Put` are only inserted, never changed; each may be forgotten after its `keep_until`. So may a
