@@ -215,6 +215,8 @@ class _Tally:
         except NotTransferable as error:
             raise Trouble(str(error)) from error
         except BaseException:
+            if place is not None:
+                reached = place.number  # it is what --resume goes by; a signal may come in between the two
             if reached and not self.dry_run:
                 steps.say(f"It stopped behind line {reached}: {_how_to_go_on(place)}")
             raise
