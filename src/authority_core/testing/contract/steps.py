@@ -111,16 +111,13 @@ class Company:
                 self._free.append(at)
             return outermost
 
-        return outermost
+        return self._traced(frame, outermost)
 
     def _tracer(self, at: int) -> Tracer:
         known = set[tuple[int, int]]()
 
         def entered(frame: FrameType, event: str, argument: object) -> Any:
-            if not _is_of(frame, self._own):
-                return None
-            frame.f_trace_opcodes = not self._lines
-            return step
+            return self._traced(frame, step) if _is_of(frame, self._own) else None
 
         def step(frame: FrameType, event: str, argument: object) -> Any:
             place = id(frame.f_code), frame.f_lasti
@@ -130,6 +127,12 @@ class Company:
             return step
 
         return entered
+
+    def _traced(self, frame: FrameType, tracer: Tracer) -> Tracer:
+        """Let *tracer* hear of every step of *frame*; since Python 3.13 it must be there before instructions are."""
+        frame.f_trace = tracer
+        frame.f_trace_opcodes = not self._lines
+        return tracer
 
     def _wait(self, at: int) -> None:
         with self._moved:
