@@ -60,8 +60,7 @@ class AuthorizationCodeGrant:
 
     def decide(self, request: CodeRequest, facts: Facts, policy: Settings, moment: Moment) -> Outcome:
         """Decide. Who cannot prove the verifier changes nothing: a stranger must not burn the client's code."""
-        # What may be forgotten is forgotten, whether or not storage has come to it: cleaning up decides nothing.
-        if facts is None or expired(facts.record.keep_until, moment.now):
+        if facts is None:
             return Decision(_REFUSED)
         code, client = facts.record, request.client
         # RFC 6749 §4.1.3: issued to this client.
@@ -73,6 +72,8 @@ class AuthorizationCodeGrant:
         proved = proves(request.verifier, code.code_challenge, code.code_challenge_method)
         # RFC 6749 §4.1.2: a code used before is refused, and what came of it is revoked.
         if facts.spent is not None:
+            if expired(code.keep_until, moment.now):  # as if it were forgotten: cleaning up decides nothing
+                return Decision(_REFUSED)
             honest = proved and moment.now < facts.spent.at + timedelta(seconds=policy.code_replay_interval)
             return _replayed(code.grant, moment, revoke=not honest)
         # RFC 7636 §4.6: the verifier proves the challenge.

@@ -72,8 +72,7 @@ class RefreshTokenGrant:
     def decide(self, request: RefreshRequest, facts: RefreshFacts, policy: Settings, moment: Moment) -> Outcome:
         """Decide."""
         stored, client = facts.stored, request.client
-        # What may be forgotten is forgotten, whether or not storage has come to it: cleaning up decides nothing.
-        if stored is None or stored.grant is None or expired(stored.record.keep_until, moment.now):
+        if stored is None or stored.grant is None:
             return Decision(_REFUSED)
         grant = stored.grant
         # RFC 6749 §6: issued to this client; a stranger's attempt changes nothing.
@@ -87,6 +86,8 @@ class RefreshTokenGrant:
         # RFC 9700 §4.14.2: reuse ends the grant, except an immediate repeat whose successor nobody has used.
         spent = stored.spent
         if spent is not None and not _repeats(spent, facts, policy, moment):
+            if expired(stored.record.keep_until, moment.now):  # as if it were forgotten: cleaning up decides nothing
+                return Decision(_REFUSED)
             return _replayed(grant, moment)
         if expired(stored.record.expires_at, moment.now):
             return Decision(_REFUSED)
