@@ -132,7 +132,7 @@ def options_for(url: URL) -> dict[str, Any]:
 def _connect_args(url: URL) -> dict[str, Any]:
     """Return what the driver of PostgreSQL gets besides `bare(url)`."""
     found: dict[str, Any] = {}
-    if pooled(url):
+    if pooled(url) and url.get_driver_name() != "psycopg2":  # which never prepares
         found["prepare_threshold"] = None  # psycopg: statements are never prepared on the server
     if url.get_driver_name() == "asyncpg":
         options = {name: value for name, value in url.query.items() if name in _OF_LIBPQ}

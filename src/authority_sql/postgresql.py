@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from .urls import POOLED, UrlFault, pooled
+from .urls import ALWAYS_PREPARES, POOLED, PREPARING, UrlFault, pooled
 
 _SWITCHES = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 """Every statement looks up keys, whatever the values and however small the table is while it is planned.
@@ -36,13 +36,8 @@ def greet(connection: Any, url: URL) -> None:
         return
     if hasattr(driver, "prepare_threshold"):  # psycopg
         driver.prepare_threshold = None
-    elif url.get_driver_name() != "psycopg2":  # which never prepares
-        raise UrlFault(
-            f"A pooler such as pgbouncer stands before PostgreSQL, and {url.get_driver_name()} always prepares "
-            "statements: use psycopg, as a URL that begins with postgresql:// does; or say pgbouncer=false in the URL, "
-            "where the pooler keeps a connection for each client (session mode) or knows prepared statements "
-            "(max_prepared_statements)."
-        )
+    elif url.get_driver_name() == ALWAYS_PREPARES:
+        raise UrlFault(PREPARING)
 
 
 def _served_by(driver: Any) -> str:

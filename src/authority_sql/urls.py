@@ -30,6 +30,14 @@ OURS = (POOLED, DURABILITY, KEPT, MOST, WAIT, INITIAL)
 """Options that no driver is shown."""
 _SQLITE = ("timeout", "isolation_level", "detect_types", "check_same_thread", "cached_statements", "uri")
 """Options of Python's sqlite3; those of a URI are SQLite's."""
+ALWAYS_PREPARES = "asyncpg"
+"""The driver that cannot do without prepared statements."""
+PREPARING = (
+    f"{ALWAYS_PREPARES} always prepares statements: behind pgbouncer use psycopg, as a URL that begins with "
+    f"postgresql:// does; or say {POOLED}=false in the URL, where the pooler keeps a connection for each client "
+    "(session mode) or knows prepared statements (max_prepared_statements)."
+)
+"""What to tell of it where a pooler hands connections, and what was prepared on them, to somebody else."""
 _MOST_CONNECTIONS = 10_000
 _MOST_SECONDS = 3600
 _SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?\Z")
@@ -98,11 +106,8 @@ def pooled(url: URL) -> bool:
     said = url.query.get(POOLED, "false")
     if said not in ("true", "false"):
         raise UrlFault(f"{POOLED} in the database's URL is true or false, once.")
-    if said == "true" and url.get_driver_name() not in ("psycopg", "psycopg_async"):
-        raise UrlFault(
-            f"{url.get_driver_name()} always prepares statements: behind pgbouncer use psycopg, as a URL that begins "
-            f"with postgresql:// does, or leave {POOLED}=true out where the pooler has max_prepared_statements."
-        )
+    if said == "true" and url.get_driver_name() == ALWAYS_PREPARES:
+        raise UrlFault(PREPARING)
     return said == "true"
 
 
