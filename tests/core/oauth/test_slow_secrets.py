@@ -187,6 +187,26 @@ def test_too_much_slow_work_is_an_answer():
     assert ask(server, SECRET).status == 200
 
 
+@pytest.mark.parametrize("broken_off", [Busy, asyncio.CancelledError])
+def test_a_look_that_was_made_is_counted(broken_off: type[BaseException]):
+    """Whether there was no time for the second secret, or nobody waited for the answer: the first was looked at."""
+    server, work = world(kept(CHEAP.hash("another secret, also kept")), kept(CHEAP.hash(SECRET)))
+    slow, client = server.authority.oauth.secrets, server.storage.client("web")
+
+    async def breaking_off(look: Callable[[], object]) -> object:
+        if work.done % 2:
+            work.done += 1
+            raise broken_off
+        return await work(look)
+
+    slow._offload = breaking_off
+    for at in range(slow_secrets.MOST_WRONG + 5):
+        with pytest.raises((Busy, asyncio.CancelledError)):
+            run(slow.prove(client, f"{WRONG} {at}", "192.0.2.1", START))
+
+    assert work.done == 2 * slow_secrets.MOST_WRONG
+
+
 def test_many_at_once_do_the_work_once():
     """Requests that wait for their turn find the secret proved when it comes."""
     server, _ = world(kept(CHEAP.hash(SECRET)))

@@ -2,8 +2,8 @@
 
 Clients prove themselves with every request, and a slow hash takes a tenth of a second. So who has proved a secret once
 is known again by a keyed digest in the memory of the process, and only the first request waits. Each look at a secret
-is counted before it is made, for its client and network, and given back when it was right: guessing is as slow as it is
-hopeless. The work itself goes where passwords are checked, which is bounded.
+is counted before it is made, for its client and network, and given back when it was right, or when there was no time for
+it: guessing is as slow as it is hopeless. The work itself goes where passwords are checked, which is bounded.
 
 A hash is replaced as soon as its secret is known: by the digest of one that turns out to be random, otherwise by
 argon2id with today's parameters.
@@ -75,11 +75,7 @@ class SlowSecrets:
             looks.left.pop()
         except IndexError:
             raise Busy(f"too many wrong secrets of the client {client.client_id[:80]!a}") from None
-        try:
-            proved = await self._first(client, kept, presented)
-        except BaseException:
-            looks.left.append(None)
-            raise
+        proved = await self._first(client, kept, presented, looks)
         if proved is None:
             return False
         looks.left.append(None)
@@ -90,10 +86,17 @@ class SlowSecrets:
         return True
 
     async def _first(
-        self, client: Client, kept: list[tuple[ClientSecret, str]], presented: str
+        self, client: Client, kept: list[tuple[ClientSecret, str]], presented: str, looks: _Looks
     ) -> tuple[ClientSecret, str] | None:
-        for one, known in kept:
-            if await self._offload(partial(self._fits, self._proof(client, known, presented), known, presented)):
+        """Return the one of *kept* that *presented* is; give the look back only where nobody has looked at anything."""
+        for at, (one, known) in enumerate(kept):
+            try:
+                fits = await self._offload(partial(self._fits, self._proof(client, known, presented), known, presented))
+            except Busy:
+                if at == 0:
+                    looks.left.append(None)
+                raise
+            if fits:
                 return one, known
         return None
 
