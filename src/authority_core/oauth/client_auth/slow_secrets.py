@@ -2,7 +2,7 @@
 
 Clients prove themselves with every request, and a slow hash takes a tenth of a second. So who has proved a secret once
 is known again by a keyed digest in the memory of the process, and only the first request waits. Each look at a secret
-is counted before it is made, for its client and network, and given back when it was right, or when there was no time for
+is counted before it is made, for its client and network, and given back when it was right, or when nobody had time for
 it: guessing is as slow as it is hopeless. The work itself goes where passwords are checked, which is bounded.
 
 A hash is replaced as soon as its secret is known: by the digest of one that turns out to be random, otherwise by
