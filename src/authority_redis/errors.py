@@ -11,8 +11,8 @@ from redis import exceptions as e
 
 from authority_core.kernel.changes import StorageUnavailable
 
-_CODE = re.compile(r"[A-Z]{3,20}(?= )")
-"""The word by which Redis begins an error, such as `MISCONF`."""
+_CODE = re.compile(r"(?:^|: -)([A-Z]{3,20}) ")
+"""The word by which Redis begins an error, such as `MISCONF`; Redis 6 puts where the script was before it."""
 
 _IN_SCRIPT = re.compile("ACL failure|user executing the script can't")
 """How Redis 7 and 6 refuse a user a command within a script; redis-py has no name for it."""
@@ -26,11 +26,13 @@ def translated(error: Exception) -> StorageUnavailable:
         return StorageUnavailable(f"Redis refuses this user ({kind}): see the password and the user's rights.")
     if isinstance(error, e.TimeoutError | TimeoutError):
         return StorageUnavailable("Redis did not answer in time.")
-    if isinstance(error, e.OutOfMemoryError):
+    found = _CODE.search(str(error))
+    code = found[1] if found else None
+    if isinstance(error, e.OutOfMemoryError) or code == "OOM":
         return StorageUnavailable("Redis has reached its maxmemory and takes no more writes.")
-    if isinstance(error, e.ReadOnlyError):
+    if isinstance(error, e.ReadOnlyError) or code == "READONLY":
         return StorageUnavailable("This Redis is a replica and takes no writes.")
-    if str(error).startswith("NOREPLICAS"):
+    if code == "NOREPLICAS":
         return StorageUnavailable("Redis hears of too few replicas and takes no writes.")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return StorageUnavailable("The certificate of Redis is not trusted, or bears another name.")
@@ -44,8 +46,7 @@ def translated(error: Exception) -> StorageUnavailable:
         return StorageUnavailable("Redis is no cluster, as several hosts in its URL say, or none of its nodes answers.")
     if isinstance(error, e.ConnectionError | OSError | EOFError):
         return StorageUnavailable(f"Redis cannot be reached or broke off ({kind}).")
-    code = _CODE.match(str(error))
-    return StorageUnavailable(f"Redis failed ({kind}{', ' + code[0] if code else ''}).")
+    return StorageUnavailable(f"Redis failed ({kind}{', ' + code if code else ''}).")
 
 
 def worth_another_try(error: Exception) -> bool:

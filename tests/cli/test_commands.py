@@ -12,7 +12,7 @@ import pytest
 from authority_cli.environment import masked
 from authority_cli.program import authority
 from cli.running import command
-from support.postgres import free_port
+from support.ports import free_port
 from transfer.lines import USER, file_of
 
 

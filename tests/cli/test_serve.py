@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 
 import pytest
 
 from cli.running import PATIENCE, Browser, command, environment, running
+from support.ports import free_port
 
 SETTINGS = {"AUTHORITY_SECRET_KEY": "0123456789abcdef0123456789abcdef"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

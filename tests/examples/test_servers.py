@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.walk import Person, free_port, python, running, tokens
+from support.ports import free_port
+from support.walk import Person, python, running, tokens
 
 SERVERS = {
     "starlette": ("-m", "uvicorn", "examples.starlette_server.app:app", "--port"),

@@ -30,6 +30,7 @@ from authority_core.testing.contract import samples as s
 from authority_core.testing.contract.atomicity import everything
 from authority_redis import AsyncRedisStorage, RedisStorage
 from authority_redis.awaiting import LIBRARY
+from support.redis_contents import end_of
 from support.redis_servers import RedisServer, cluster, emptied, shared, trips
 
 HOUR = 3_600_000
@@ -132,7 +133,7 @@ def test_what_ends_is_forgotten_and_what_does_not_is_kept(server: RedisServer, s
         *map(Replace, (s.a_client(), s.a_user(), s.a_consent(), s.a_signing_key())),
     ])  # fmt: skip
     with server.client() as client:
-        ends = {key.decode(): client.pexpiretime(key) for key in client.scan_iter()}
+        ends = {key.decode(): end_of(client, key) for key in client.scan_iter()}
     lasting = {key for key, end in ends.items() if end == -1}
 
     assert lasting == {
@@ -163,7 +164,7 @@ def test_consent_that_has_ended_is_forgotten_too(server: RedisServer, storage: R
     over = evolve(s.a_consent(), keep_until=keep)
     storage.commit([Replace(over)])
     with server.client() as client:
-        ends = [client.pexpiretime(key) for key in client.scan_iter()]
+        ends = [end_of(client, key) for key in client.scan_iter()]
 
         assert len(ends) == 3  # the consent, the list of all, and the list of ends
         assert all(abs(end - int(keep.timestamp() * 1000) - HOUR) <= 1 for end in ends)
@@ -218,7 +219,7 @@ def test_marks_are_kept_as_long_as_anybody_asked(server: RedisServer, storage: R
         keep = now + timedelta(days=days)
         storage.commit([Revoke("grant", "grant", now, keep), CutOff("subject", None, now, keep)])
         with server.client() as client:
-            ends = [client.pexpiretime(key) for key in client.scan_iter()]
+            ends = [end_of(client, key) for key in client.scan_iter()]
 
         longest = int((now + timedelta(days=min(days, 2) if days == 1 else 3)).timestamp() * 1000) + HOUR
         assert all(abs(end - longest) <= 1 for end in ends)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,12 @@ from argon2 import PasswordHasher
 
 from cli.running import Browser, command, running
 from support import redis_servers
+from support.ports import free_port
 
 PASSWORD = "Correct-Horse-Battery-1"
 PREFIX = "house:"
 FAST = {"AUTHORITY_ARGON2_TIME": "1", "AUTHORITY_ARGON2_MEMORY_KIB": "8", "AUTHORITY_ARGON2_PARALLELISM": "1"}
 HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def environment(folder: Path, redis: str, port: int) -> dict[str, str]:

@@ -20,7 +20,6 @@ from authority_redis import AsyncRedisStorage, RedisStorage
 from support.certificates import Certifier
 from support.redis_servers import RedisServer
 from support.waiting import until
-from support.walk import free_port
 
 Files = tuple[Path, Path]
 
@@ -199,8 +198,8 @@ def test_sentinels_are_asked_over_tls(house: House, trusted: str, outcome: bool)
 def test_a_cluster_over_tls(house: House, trusted: str, outcome: bool):
     """Several hosts of `rediss://` are nodes of a cluster that is spoken to over TLS."""
     options = tls(house, house.server) | {"tls-cluster": "yes", "cluster-enabled": "yes"}
-    with running(options | {"cluster-port": str(free_port())}, tls_port=True) as node, node.client() as client:
-        client.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")
+    with running(options, tls_port=True) as node, node.client() as client:
+        client.execute_command("CLUSTER ADDSLOTS", *range(16384))
         until(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok", "the cluster is not ready")
         place = f"127.0.0.1:{node.port},127.0.0.1:{node.port}"
 

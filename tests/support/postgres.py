@@ -24,6 +24,8 @@ import pytest
 
 from authority_sql import metadata, migrate
 
+from .ports import free_port
+
 INSTALL = "PostgreSQL is not installed; on Debian: apt-get install postgresql"
 INSTALL_BOUNCER = "pgbouncer is not installed; on Debian: apt-get install pgbouncer"
 PATIENCE = 60
@@ -70,13 +72,6 @@ def bouncer_program() -> str:
     if program is None:
         raise NotInstalled(INSTALL_BOUNCER)
     return program
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def unprivileged(command: list[str]) -> list[str]:

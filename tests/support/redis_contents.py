@@ -61,12 +61,23 @@ def contents(server: RedisServer, prefix: str = "authority:") -> Contents:
     )
 
 
+def end_of(client: redis.Redis, key: bytes) -> int:
+    """Return when *key* is forgotten (milliseconds since 1970); -1 when it stays. Redis 6 has no command for it."""
+    while True:
+        asked = client.pipeline().time().pttl(key).time()
+        (seconds, before), left, after = asked.execute()
+        if left < 0:
+            return int(left)
+        if (seconds, before // 1000) == (after[0], after[1] // 1000):  # else nobody knows which moment it counted from
+            return int(seconds) * 1000 + int(before) // 1000 + int(left)
+
+
 def _hash(client: redis.Redis, key: bytes) -> dict[bytes, bytes]:
     return dict(client.hgetall(key))  # type: ignore[arg-type]  # redis-py's annotation serves both colours at once
 
 
 def _mark(client: redis.Redis, key: bytes) -> Mark:
-    value, ends = bytes(client.get(key) or b""), int(client.pexpiretime(key))  # type: ignore[arg-type]  # as above
+    value, ends = bytes(client.get(key) or b""), end_of(client, key)
     keep_until = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=ends - MARGIN)
     return Mark(codec.unstamp(value[:18]), keep_until)
 

@@ -16,8 +16,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from .ports import free_for_a_node, free_port
 from .waiting import until
-from .walk import free_port
 
 MISSING = "redis-server is missing: install Debian's package `redis-server`"
 
@@ -29,7 +29,7 @@ class RedisServer:
         binary = shutil.which("redis-server")
         if binary is None:
             raise RuntimeError(MISSING)
-        self.port = free_port()
+        self.port = free_for_a_node() if "--cluster-enabled" in options else free_port()
         self.folder = tempfile.TemporaryDirectory(prefix="authority-redis-")
         ports = ["--port", "0", "--tls-port", str(self.port)] if tls_port else ["--port", str(self.port)]
         place = ["--bind", "127.0.0.1", "--dir", self.folder.name, "--unixsocket", str(self.socket)]
@@ -156,7 +156,7 @@ def emptied() -> RedisServer:
 @cache
 def cluster() -> tuple[RedisServer, ...]:
     """Return the three nodes of a cluster, which end with the process."""
-    nodes = tuple(RedisServer("--cluster-enabled", "yes", "--cluster-port", str(free_port())) for _ in range(3))
+    nodes = tuple(RedisServer("--cluster-enabled", "yes") for _ in range(3))
     cli = shutil.which("redis-cli")
     addresses = [f"127.0.0.1:{node.port}" for node in nodes]
     subprocess.run(
