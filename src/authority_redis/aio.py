@@ -12,7 +12,10 @@ from .urls import Address
 
 
 class AsyncRedisStorage(Operations):
-    """`authority_core` storage on Redis 6 or newer, asynchronous, for one event loop. Make it with `from_url`."""
+    """`authority_core` storage on Redis 6.2 or newer, or Valkey, asynchronous, for one event loop.
+
+    Make it with `from_url`.
+    """
 
     _link: AwaitingLink
 

@@ -15,7 +15,7 @@ from .urls import Address
 
 
 class RedisStorage(BlockingStorage[Operations]):
-    """`authority_core` storage on Redis 6 or newer, synchronous and safe to share between threads.
+    """`authority_core` storage on Redis 6.2 or newer, or Valkey, synchronous and safe to share between threads.
 
     Make it with `from_url`.
     """

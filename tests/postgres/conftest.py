@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from support.postgres import bouncer, database, demand, private
+from support.postgres import NotInstalled, binaries, bouncer, database, demand, private
+
+
+def pytest_report_header() -> str:
+    try:
+        return subprocess.run([binaries() / "postgres", "--version"], capture_output=True, text=True).stdout.strip()
+    except NotInstalled as missing:
+        return str(missing)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
