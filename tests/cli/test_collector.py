@@ -31,7 +31,7 @@ class Storage:
 
 def test_a_process_is_settled_when_it_has_started_and_its_storage_closed_when_it_ends():
     """Not before it has started: what starting makes is to stay as well."""
-    storage, frozen, sent = Storage(), [], []
+    storage, frozen, sent = Storage(), [gc.get_freeze_count()], []  # Python 3.12 begins with some
 
     async def application(scope, receive, send):
         frozen.append(gc.get_freeze_count())
@@ -45,7 +45,7 @@ def test_a_process_is_settled_when_it_has_started_and_its_storage_closed_when_it
 
     run(ClosingAsgi(application, storage)({"type": "lifespan"}, None, send))
 
-    assert frozen[0] == 0 < frozen[1]
+    assert frozen[0] == frozen[1] < frozen[2]
     assert gc.get_threshold() == THRESHOLDS
     assert storage.closed
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]

@@ -34,6 +34,8 @@ _LOOKS_AT_VISITORS = 20
 """Looks after which a visitor who is not back is taken to wait for whom he visits."""
 _ARRIVAL = 0.25
 """Seconds in which the worker threads of asynchronous storage come together, if there are as many."""
+_UNTRACED: Tracer | None = (lambda *_: None) if sys.version_info[:2] == (3, 12) else None
+"""What traces nothing. Python 3.12 may crash when the last tracer goes while other threads are in the same code."""
 
 
 def packages(storage: object) -> frozenset[str]:
@@ -60,7 +62,7 @@ def _tracing(tracer: Tracer) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.settrace(before)
+        sys.settrace(before or _UNTRACED)
 
 
 class Company:
