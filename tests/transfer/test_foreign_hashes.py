@@ -38,10 +38,13 @@ def unpadded(*parts: bytes) -> list[str]:
     return [base64.b64encode(part).decode().rstrip("=") for part in parts]
 
 
-def passlib_pbkdf2(password: str, digest: str = "sha256") -> str:
-    """As `passlib.hash.pbkdf2_sha256.hash` writes it: base64 with dots, without padding; SHA-1 has no name."""
+def passlib_pbkdf2(password: str, digest: str = "sha256", length: int | None = None) -> str:
+    """As `passlib.hash.pbkdf2_sha256.hash` writes it: base64 with dots, without padding; SHA-1 has no name.
+
+    Keycloak derives 64 bytes (*length*) whatever the digest.
+    """
     salt = bytes(range(200, 216))
-    made = hashlib.pbkdf2_hmac(digest, password.encode(), salt, 10)
+    made = hashlib.pbkdf2_hmac(digest, password.encode(), salt, 10, length)
     name = "$pbkdf2" if digest == "sha1" else f"$pbkdf2-{digest}"
     return "$".join((name, "10", *unpadded(salt, made))).replace("+", ".")
 
@@ -79,6 +82,7 @@ HASHES = {
     "django pbkdf2 sha1": django_pbkdf2(PASSWORD, "sha1"),
     "passlib pbkdf2": passlib_pbkdf2(PASSWORD),
     "passlib pbkdf2 sha1": passlib_pbkdf2(PASSWORD, "sha1"),
+    "keycloak pbkdf2": passlib_pbkdf2(PASSWORD, length=64),
     "passlib scrypt": passlib_scrypt(PASSWORD),
     "passlib pbkdf2 sha512": passlib_pbkdf2(PASSWORD, "sha512"),
     "werkzeug pbkdf2": generate_password_hash(PASSWORD, "pbkdf2:sha256:10"),
@@ -152,11 +156,13 @@ DEAR = {
     "argon2 memory": argon2_of("x").replace("m=16", "m=1048576"),
     "argon2 passes": argon2_of("x").replace("m=16,t=1", "m=524288,t=9"),
     "argon2 lanes": argon2_of("x", memory=1024, lanes=65),
+    "argon2 lanes, little else": argon2_of("x").replace("p=2", "p=8192"),
     "bcrypt": bcrypt_of("x").replace("$04$", "$31$"),
     "pbkdf2": django_pbkdf2("x").replace("$10$", "$99999999$"),
     "pbkdf2 long": f"pbkdf2_sha256$10$salt${base64.b64encode(bytes(600)).decode()}",
     "passlib pbkdf2 sha1": passlib_pbkdf2("x", "sha1").replace("$10$", "$5000001$"),
-    "passlib pbkdf2 sha1 long": "$pbkdf2$10$c2FsdA$" + "A" * 28,
+    "pbkdf2 of several blocks": passlib_pbkdf2("x", length=64).replace("$10$", "$2500001$"),
+    "passlib pbkdf2 sha1 long": "$pbkdf2$10$c2FsdA$" + "A" * 87,
     "passlib scrypt N": passlib_scrypt("x").replace("ln=4", "ln=24"),
     "passlib scrypt N beyond all": passlib_scrypt("x").replace("ln=4", "ln=99"),
     "passlib scrypt p": passlib_scrypt("x").replace("p=5", "p=99999999"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import gzip
 import hashlib
 import io
 import json
+import lzma
 
 import pytest
 
@@ -165,7 +167,42 @@ def test_an_account_without_an_id_is_known_by_its_name():
     assert imported(server, file_of(line))[0].outcome == "created"
     assert len(server.storage.user_by_identifier("dave").user_id) == 22
     assert imported(server, file_of(line))[0].outcome == "unchanged"
-    assert imported(server, file_of({**line, "email": "else@example.com"}))[0].outcome == "conflict"
+    assert imported(server, file_of({**line, "claims": {"name": "Dave"}}))[0].outcome == "conflict"
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"username": "mallory"}, "has the other name of this line, and another user name"),
+        ({"email": "else@example.com"}, "has the other name of this line, and another e-mail address"),
+    ],
+)
+def test_two_people_of_one_name_do_not_become_one(change, fault, dry_run):
+    """Without an id nobody is renamed, whatever was asked for: another's password would open the first's account."""
+    server = empty_server()
+    dave = {"kind": "user", "username": "dave", "email": "Dave@example.com", "password_hash": HASH}
+    line = {**dave, "password_hash": HASH.replace("$argon2id$", "$argon2i$"), **change}
+    reports = imported(server, file_of(dave, line), update=True, dry_run=dry_run)
+
+    assert [report.outcome for report in reports] == ["created", "refused"]
+    assert fault in reports[1].faults[0]
+    assert "line 2" in reports[1].faults[0] or not dry_run
+    if not dry_run:
+        known = server.storage.user_by_identifier("dave")
+        named = {**line, "user_id": known.user_id}
+        assert known.password_hash == HASH
+        assert imported(server, file_of(named), update=True)[0].outcome == "updated"
+
+
+def test_a_name_that_is_missing_may_come_later():
+    """An account that was found by one name gets the other from a line without an id, where it has none."""
+    server = empty_server()
+    imported(server, file_of({"kind": "user", "email": "eve@example.com"}))
+    line = {"kind": "user", "email": "EVE@example.com", "username": "eve"}
+
+    assert imported(server, file_of(line), update=True)[0].outcome == "updated"
+    assert server.storage.user_by_identifier("eve").email == "eve@example.com"
 
 
 SOON = "2026-01-02T12:00:01Z"
@@ -190,7 +227,7 @@ FAULTY = [
     ({**CLIENT, "secrets": [{**ENTRY, "secret_hash": "md5$x"}]}, 1, "secrets: The password hash is of no known form"),
     ({**CLIENT, "token_endpoint_auth_method": "none", "client_secret": SECRET}, 1, "public client"),
     ({**CLIENT, "secrets": [{"digest": "00"}]}, 1, "secret_id is missing"),
-    ({**CLIENT, "created_at": "yesterday", "tokens_valid_after": "2026-01-01"}, 2, "must be a time"),
+    ({**CLIENT, "created_at": "yesterday", "tokens_valid_after": "2026-01-01"}, 2, "must be a time with its zone"),
     ({**CLIENT, "created_at": SOON, "tokens_valid_after": SOON}, 2, "tokens_valid_after is more than a day from now"),
     ({**USER, "created_at": SOON, "last_login_at": SOON, "locked_at": SOON}, 3, "locked_at is more than a day"),
     ({**CONSENT, "client_id": "a", "granted_at": SOON, "revoked_at": SOON}, 2, "granted_at is more than a day"),
@@ -291,12 +328,16 @@ def test_names_that_others_have_are_refused():
         (file_of(header={**HEADER, "made_by": "me"}), "In the first line, 'made_by' is not a member"),
         (file_of(header={**HEADER, "end": "yes"}), "end must be true or false"),
         (file_of(header=[]), "no object.*first line must be"),
-        (b"PK\x03\x04\xff\xfe\n", "not UTF-8, from byte 5 on.*first line must be"),
+        (b"PK\x03\x04\xff\xfe\n", "The file is compressed"),
+        (b"Name\xff\n", "not UTF-8, from byte 5 on.*first line must be"),
         ('{"kind"'.encode("utf-16"), "The file is UTF-16: save it as UTF-8"),
         ('{"kind"'.encode("utf-16-le"), "The file is UTF-16"),
         ('{"kind"'.encode("utf-16-be"), "The file is UTF-16"),
         (gzip.compress(file_of(CLIENT), mtime=0), r"zcat FILE \| authority import -`\.$"),
         (b"\x1f\x8b" + b"x" * (LONGEST_LINE + 10), "zcat"),
+        (bz2.compress(file_of(CLIENT)), "The file is compressed: unpack it first"),
+        (lzma.compress(file_of(CLIENT)), "The file is compressed"),
+        (file_of(CLIENT).replace(b"\n", b"\r"), "The lines end in carriage returns alone"),
         (b"x" * (LONGEST_LINE + 10), "longer than.*first line must be"),
         (b"name,email\n", "not JSON, from column 1 on.*first line must be"),
         (b"[" + file_of(CLIENT), "not JSON.*first line must be"),
@@ -326,8 +367,9 @@ def test_another_kind_of_file_is_refused_as_a_whole(data, words):
         (b"9" * 5000 + b"\n", "a number that is too large"),
         (b'"' + b"x" * (LONGEST_LINE + 10) + b'"\n', "longer than"),
         (b"null\n", "no object"),
+        (b'\xef\xbb\xbf{"kind":"user"}\n', "begins with a byte-order mark, as where two files were joined"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_a_line_that_is_no_record_is_refused_alone(line, words):
     """Whatever it holds, the next line is read where it begins."""

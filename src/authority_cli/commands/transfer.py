@@ -110,8 +110,8 @@ def import_(file: str, dry_run: bool, update: bool, resume: bool, database: str 
     """Read clients, accounts and consents from a file.
 
     A dash is standard input. Each line is written whole or not at all, and faulty ones are listed with all their
-    faults. Running it again is harmless: what is there already is passed over. Exit code 1 when a line was refused, or
-    when the file is an export that was cut off.
+    faults. Running it again is harmless: what is there already is passed over. Exit code 1 when a line was refused or
+    in conflict, or when the file is an export that was cut off.
     """
     if resume and dry_run:
         raise click.UsageError("--resume does not go with --dry-run, which always begins at the first line.")

@@ -221,7 +221,22 @@ class Import:
             # Who has it without having been there a moment ago is this line, written by another run: commit will tell.
             if found is not None and mine is not None and found.user_id != mine:
                 faults.append(f"This {what} is taken by the account {self._called(found)}.")
-        return faults
+        return faults or self._strange(line, meant)
+
+    def _strange(self, line: Line, meant: User | None) -> list[str]:
+        """Return why *meant*, which was found by one of its names, may be somebody else: the line has another one.
+
+        Two systems may know two people by one name, and one account would let in whoever has either password.
+        """
+        if meant is None or "user_id" in line.given:
+            return []
+        theirs = {"user name": meant.username, "e-mail address": meant.email}
+        other = [what for what, name in _identifiers(line).items() if canonical(theirs[what] or name) != name]
+        return [
+            f"The account {self._called(meant)} has the other name of this line, and another {what}: where it is the "
+            "same person, give its user_id."
+            for what in other
+        ]
 
     def _called(self, user: User) -> str:
         line = self._made_up.get(user.user_id)

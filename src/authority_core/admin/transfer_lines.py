@@ -16,9 +16,15 @@ from ..kernel.encoding import Json, decode_json_object
 LONGEST_LINE: Final = 4_194_304
 """Bytes of one line, 4 MiB; a longer one is passed over, not loaded."""
 _UTF_16: Final = "The file is UTF-16: save it as UTF-8, without a byte-order mark."
+_PACKED: Final = "The file is compressed: unpack it first, or on the way into `authority import -`."
+_BOM: Final = b"\xef\xbb\xbf"
 _MARKS: Final = {
-    b"\xef\xbb\xbf": "The file begins with a byte-order mark: save it as UTF-8 without one.",
+    _BOM: "The file begins with a byte-order mark: save it as UTF-8 without one.",
     b"\x1f\x8b": "The file is compressed with gzip: unpack it on the way, as in `zcat FILE | authority import -`.",
+    b"BZh": _PACKED,
+    b"\xfd7zXZ": _PACKED,
+    b"\x28\xb5\x2f\xfd": _PACKED,
+    b"PK\x03\x04": _PACKED,
     b"\xff\xfe": _UTF_16,
     b"\xfe\xff": _UTF_16,
     b"{\x00": _UTF_16,
@@ -77,6 +83,10 @@ def _decoded(piece: bytes, *, first: bool) -> tuple[Json | None, str | None]:
     except UnicodeDecodeError as error:
         return None, f"The line is not UTF-8, from byte {error.start + 1} on."
     except json.JSONDecodeError as error:
+        if piece.startswith(_BOM):
+            return None, "The line begins with a byte-order mark, as where two files were joined: take it out."
+        if b"\r" in piece.rstrip():
+            return None, "The lines end in carriage returns alone: save the file with line feeds."
         if not piece.endswith(b"\n"):
             return None, "The file ends in the middle of this line: it was cut short."
         return None, f"The line is not JSON, from column {error.colno} on."

@@ -97,7 +97,7 @@ def time(value: object) -> datetime:
             return datetime.fromisoformat(value.upper()).astimezone(timezone.utc)
         except (ValueError, OverflowError):
             pass
-    raise ValueError("must be a time such as 2026-01-31T12:00:00Z")
+    raise ValueError("must be a time with its zone, such as 2026-01-31T12:00:00Z")
 
 
 def texts(value: object) -> tuple[str, ...]:

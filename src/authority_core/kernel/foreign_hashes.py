@@ -142,8 +142,9 @@ def _argon2(known: str) -> Known:
         cost = extract_parameters(known)
     except (InvalidHashError, ValueError):
         raise Refused("The argon2 hash is malformed.") from None
-    if cost.memory_cost > HIGHEST_MEMORY_KIB or cost.time_cost > HIGHEST_PASSES:
-        raise Refused("The argon2 hash costs more than any setting allows.")
+    dear = cost.memory_cost > HIGHEST_MEMORY_KIB or cost.time_cost > HIGHEST_PASSES
+    if dear or cost.parallelism > MOST_ARGON2_LANES:
+        raise Refused("The argon2 hash costs more than any setting allows: at most 4 GiB, 20 passes and 64 lanes.")
     hasher = PasswordHasher()  # verification takes every parameter from the hash
 
     def check(password: bytes) -> bool:
@@ -157,13 +158,9 @@ def _argon2(known: str) -> Known:
 
 def _argon2_fault(cost: Parameters, settings: Settings) -> str | None:
     usual = cost.memory_cost <= settings.argon2_memory_kib and cost.time_cost <= settings.argon2_time
-    dear = not usual and (
-        cost.memory_cost > MOST_MEMORY_KIB
-        or cost.memory_cost * cost.time_cost > MOST_ARGON2_WORK
-        or cost.parallelism > MOST_ARGON2_LANES
-    )
-    if dear:
-        return "The argon2 hash costs too much to verify: at most 512 MiB, 2 GiB over all passes, and 64 lanes."
+    dear = cost.memory_cost > MOST_MEMORY_KIB or cost.memory_cost * cost.time_cost > MOST_ARGON2_WORK
+    if dear and not usual:
+        return "The argon2 hash costs too much to verify: at most 512 MiB, and 2 GiB over all passes."
     if cost.hash_len < 16 or cost.salt_len < 8:
         return "The argon2 hash is too short: it needs 16 bytes, and 8 of salt."
     return None
@@ -201,8 +198,6 @@ def _bcrypt(known: str, *, sha256: bool) -> Known:
 def _pbkdf2(found: re.Match[str]) -> Known:
     parts = found.groupdict()
     rounds, name = int(found["rounds"]), found["digest"] or "sha1"  # passlib names every digest but the first
-    if not 1 <= rounds <= MOST_ITERATIONS:
-        raise Refused(f"The PBKDF2 hash costs too much to verify: at most {MOST_ITERATIONS} iterations.")
     salt = _adapted_base64(found["salt"]) if parts.get("passlib") else found["salt"].encode("ascii")
     if parts.get("passlib"):
         expected = _adapted_base64(found["hash"])
@@ -210,9 +205,11 @@ def _pbkdf2(found: re.Match[str]) -> Known:
         expected = _base64(found["hash"])
     else:
         expected = _hex(found["hash"])
-    most = hashlib.new(name, usedforsecurity=False).digest_size  # a longer one would multiply the work
-    if not 16 <= len(expected) <= most:
-        raise Refused(f"The PBKDF2 hash must have 16 to {most} bytes.")
+    if not 16 <= len(expected) <= 64:
+        raise Refused("The PBKDF2 hash must have 16 to 64 bytes.")
+    blocks = -(-len(expected) // hashlib.new(name, usedforsecurity=False).digest_size)  # each takes all iterations
+    if not 1 <= rounds <= MOST_ITERATIONS // blocks:
+        raise Refused(f"The PBKDF2 hash costs too much to verify: at most {MOST_ITERATIONS} iterations in all.")
 
     def check(password: bytes) -> bool:
         return equal(hashlib.pbkdf2_hmac(name, password, salt, rounds, len(expected)), expected)
