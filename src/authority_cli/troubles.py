@@ -20,7 +20,7 @@ def sentence(error: Exception) -> str:
     from authority_core.admin.refusals import Invalid, Unknown
     from authority_core.kernel.changes import StorageUnavailable
     from authority_core.kernel.problems import ConfigurationError
-    from authority_core.kernel.vault import CannotDecrypt
+    from authority_core.kernel.vault import Damaged, UnderNoKey
     from authority_sql.errors import NewerDatabase, OccupiedDatabase
 
     logger.debug("the command failed", exc_info=error)
@@ -28,7 +28,12 @@ def sentence(error: Exception) -> str:
         return listed("The settings cannot be used", error.faults)
     if isinstance(error, Invalid):
         return listed("This was refused", error.faults)
-    if isinstance(error, CannotDecrypt):
+    if isinstance(error, Damaged):
+        return (
+            "A signing key in the database is damaged or was moved from another record, so no secret opens it: restore "
+            "it from a backup, or withdraw it with `authority keys compromise`. `authority secret rotate` names it."
+        )
+    if isinstance(error, UnderNoKey):
         return (
             "The database was made with another secret key, so its signing keys cannot be opened: give the old one as "
             "AUTHORITY_SECRET_KEY, or list it in AUTHORITY_SECRET_KEY_PREVIOUS."

@@ -92,11 +92,48 @@ def test_what_opens_under_no_key_is_reported_and_left():
     storage.commit([Replace(lost)])
     outcomes = {one.key: one for one in finish(rotating(storage)[1])}
 
-    assert outcomes[lost.kid].outcome == "unreadable"
+    assert (outcomes[lost.kid].outcome, outcomes[lost.kid].damaged) == ("unreadable", False)
     assert "secret_key_previous" in outcomes[lost.kid].fault
     assert sorted(one.outcome for one in outcomes.values()) == ["moved", "moved", "unreadable"]
     assert next(key for key in storage.signing_keys() if key.kid == lost.kid).private_jwk == lost.private_jwk
     assert OTHER not in repr(outcomes)
+
+
+def swapped(one, other):
+    return evolve(one, private_jwk=other.private_jwk), evolve(other, private_jwk=one.private_jwk)
+
+
+DAMAGE = {
+    "a flipped byte": lambda one, other: (
+        evolve(one, private_jwk=one.private_jwk[:-1] + bytes([one.private_jwk[-1] ^ 1])),
+    ),
+    "two that were swapped": swapped,
+    "nothing left": lambda one, other: (evolve(one, private_jwk=b""),),
+    "cut off in its head": lambda one, other: (evolve(one, private_jwk=one.private_jwk[:12]),),
+}
+
+
+@pytest.mark.parametrize("under", [NEW, OLD], ids=["the current secret", "an earlier one"])
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_what_is_damaged_is_reported_under_every_secret(under, damage):
+    """Each record is opened for its own place, and nothing is written for it; no secret is asked for."""
+    storage = make_server(secret_key=under).storage
+    damaged = damage(*storage.signing_keys())
+    storage.commit([Replace(record) for record in damaged])
+    before = {key.kid: key for key in storage.signing_keys()}
+    outcomes = {one.key: one for one in finish(rotating(storage)[1])}
+    after = {key.kid: key for key in storage.signing_keys()}
+
+    assert len(outcomes) == 2
+    for kid, one in outcomes.items():
+        if kid in {record.kid for record in damaged}:
+            assert (one.outcome, one.damaged) == ("unreadable", True)
+            assert kid in one.fault
+            assert "no secret opens it" in one.fault
+            assert after[kid] == before[kid]
+        else:
+            assert one.outcome == ("current" if under == NEW else "moved")
+            assert (after[kid] == before[kid]) == (under == NEW)
 
 
 def test_a_key_that_changes_meanwhile_is_looked_at_again():

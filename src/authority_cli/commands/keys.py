@@ -61,6 +61,7 @@ def rotate(at_once: bool, algorithm: str | None, database: str | None, as_json: 
 def compromise(kid: str, yes: bool, database: str | None, as_json: bool) -> None:
     """Withdraw a key at once: every token it signed is dead, and a new key signs."""
     from authority_core.kernel.sync import run
+    from authority_core.kernel.vault import Damaged
     from authority_core.oauth.mint.keys import NoSuchKey
 
     from ..troubles import Trouble
@@ -71,7 +72,10 @@ def compromise(kid: str, yes: bool, database: str | None, as_json: bool) -> None
             run(admin.authority.keys.compromise(kid))
         except NoSuchKey as missing:
             raise Trouble(f"There is no key {kid[:80]!a}: see `authority keys list`.") from missing
-        records = run(admin.authority.keys.records())
+        try:
+            records = run(admin.authority.keys.records())
+        except Damaged:  # another one: this one is withdrawn all the same
+            records = run(admin.authority.shell.storage.signing_keys())
     Output(as_json).show({"compromised": kid, "keys": _rows(records)}, f"The key {kid} is withdrawn.")
 
 

@@ -73,7 +73,7 @@ def prepare(issuer: str, url: str, credentials: Credentials, *, temporary: bool)
     """Migrate the database and provide keys, person and clients."""
     from authority_core import Authority
     from authority_core.kernel.sync import run
-    from authority_core.kernel.vault import CannotDecrypt
+    from authority_core.kernel.vault import UnderNoKey
     from authority_sql import SqlStorage, migrate
 
     settings = settings_for(issuer, credentials)
@@ -81,7 +81,7 @@ def prepare(issuer: str, url: str, credentials: Credentials, *, temporary: bool)
     storage = SqlStorage.from_url(synchronous(url))
     try:
         clients = run(provide(Authority(settings, storage, pages=pages()), credentials))
-    except CannotDecrypt as error:
+    except UnderNoKey as error:
         raise Trouble(
             f"The database {masked(url)} was made with another secret than the one in {place(url)}: "
             "put the right file back, or delete the database."

@@ -1,8 +1,8 @@
 """Rotation of the master secret: everything that an earlier one encrypted is encrypted anew under the first.
 
 One record is one versioned commit, so a run that broke off is finished by another, and servers work meanwhile. Records
-are read a page at a time, and one that changed since is read again. What is under the first key already is left alone.
-Knows no command line.
+are read a page at a time, and one that changed since is read again. What is under the first key already is opened like
+the rest, and left alone. Knows no command line.
 """
 
 from __future__ import annotations
@@ -18,26 +18,31 @@ from ..kernel.moment import Moment
 from ..kernel.ports import Origin
 from ..kernel.records import Mutable
 from ..kernel.shell import Shell
-from ..kernel.vault import CannotDecrypt, Vault
+from ..kernel.vault import CannotDecrypt, Damaged, Vault
 
 Outcome = Literal["moved", "current", "unreadable"]
 
 
 @frozen
 class Moved:
-    """What became of one ciphertext: the *column*, the record's *key*, and for one that cannot be read, why."""
+    """What became of one ciphertext: the *column*, the record's *key*, and for one that does not open, why.
+
+    What is *damaged*, or was moved from another record, opens under no secret; the rest waits for its secret.
+    """
 
     column: str
     key: str
     outcome: Outcome
     fault: str | None = None
+    damaged: bool = False
 
 
 @define(eq=False)
 class SecretRotation:
     """Goes through every encrypted column of the storage; call `next_record` until it returns `None`.
 
-    A record that opens under no key is left as it is and reported; the rest is moved all the same.
+    Every record is opened, with what binds it to its place. One that does not open is left as it is and reported; the
+    rest is moved all the same.
     """
 
     _shell: Shell = field(repr=False)
@@ -79,12 +84,14 @@ class SecretRotation:
         async def attempt(moment: Moment) -> Decision[Moved]:
             record = known.pop() if known else await column.read(self._shell.storage, key)
             sealed = None if record is None else column.sealed(record)
-            if record is None or sealed is None or self._vault.current(sealed):
+            if record is None or sealed is None:
                 return Decision(Moved(column.name, key, "current"))
             try:
                 plain = self._vault.open(sealed, bound)
             except CannotDecrypt as error:
-                return Decision(Moved(column.name, key, "unreadable", str(error)))
+                return Decision(Moved(column.name, key, "unreadable", str(error), isinstance(error, Damaged)))
+            if self._vault.current(sealed):
+                return Decision(Moved(column.name, key, "current"))
             change: Change = Replace(column.resealed(record, self._vault.seal(plain, bound)))
             return Decision(Moved(column.name, key, "moved"), (change,))
 

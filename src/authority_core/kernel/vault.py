@@ -21,10 +21,20 @@ from .values import Secret
 _VERSION: Final = b"\x01"
 _NONCE: Final = 12
 _KEY_ID: Final = 8
+_HEAD: Final = len(_VERSION) + _KEY_ID
+_TAG: Final = 16
 
 
 class CannotDecrypt(Exception):
-    """A stored secret opens under none of the keys; the message names what to check, never the data."""
+    """A stored secret does not open; the message names the record and what to do, never the data."""
+
+
+class UnderNoKey(CannotDecrypt):
+    """It was encrypted under a key that is not among those given: the secret is missing."""
+
+
+class Damaged(CannotDecrypt):
+    """It is not what was once encrypted for this record: no secret opens it."""
 
 
 def derive(secret: Secret, purpose: str) -> bytes:
@@ -55,16 +65,26 @@ class Vault:
         return _VERSION + self._first + nonce + sealed
 
     def open(self, sealed: bytes, context: str) -> bytes:
-        """Decrypt what `seal` made for the same *context*; raises `CannotDecrypt`."""
-        key_id, nonce = sealed[1 : 1 + _KEY_ID], sealed[1 + _KEY_ID : 1 + _KEY_ID + _NONCE]
-        cipher = self._ciphers.get(key_id)
-        if sealed[:1] != _VERSION or cipher is None:
-            raise CannotDecrypt(f"{context} was encrypted under another secret key: is secret_key_previous complete?")
-        try:
-            return cipher.decrypt(nonce, sealed[1 + _KEY_ID + _NONCE :], context.encode("utf-8"))
-        except InvalidTag:
-            raise CannotDecrypt(f"{context} is damaged or belongs to another record") from None
+        """Decrypt what `seal` made for the same *context*; raises `UnderNoKey` or `Damaged`."""
+        if sealed[:1] != _VERSION or len(sealed) < _HEAD + _NONCE + _TAG:
+            what = "is damaged" if sealed else "is empty"
+            raise Damaged(f"{context} {what}: restore it from a backup, for no secret opens it")
+        cipher = self._ciphers.get(sealed[1:_HEAD])
+        if cipher is None and all(_opened(one, sealed, context) is None for one in self._ciphers.values()):
+            raise UnderNoKey(f"{context} is under no secret that was given: is secret_key_previous complete?")
+        plain = None if cipher is None else _opened(cipher, sealed, context)
+        if plain is None:  # also where only the mark of the key is not what it was
+            what = "is damaged or was moved from another record"
+            raise Damaged(f"{context} {what}: restore it from a backup, for no secret opens it")
+        return plain
 
     def current(self, sealed: bytes) -> bool:
-        """Tell whether *sealed* is under the key that encrypts now."""
-        return sealed[1 : 1 + _KEY_ID] == self._first
+        """Tell whether *sealed* says that it is under the key that encrypts now; whether it opens is another matter."""
+        return sealed[1:_HEAD] == self._first
+
+
+def _opened(cipher: AESGCM, sealed: bytes, context: str) -> bytes | None:
+    try:
+        return cipher.decrypt(sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :], context.encode("utf-8"))
+    except InvalidTag:
+        return None

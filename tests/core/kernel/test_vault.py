@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from authority_core.kernel.values import Secret
-from authority_core.kernel.vault import CannotDecrypt, Vault, derive
+from authority_core.kernel.vault import CannotDecrypt, Damaged, UnderNoKey, Vault, derive
 from support.server import make_settings
 
 OLD, NEW = "old master secret of 32 bytes ok", "new master secret of 32 bytes ok"
@@ -46,6 +46,20 @@ def test_damage_and_moves_are_noticed(change):
 
     with pytest.raises(CannotDecrypt):
         vault.open(damaged, "c:2" if change == "context" else "c:1")
+
+
+def test_a_missing_secret_is_told_from_damage():
+    """Whatever byte changed, and however much was cut off, no secret is asked for; the control lacks its own."""
+    vault = Vault.from_settings(make_settings(secret_key=NEW, secret_key_previous=(OLD,)))
+    for sealed in (vault.seal(b"secret", "c"), Vault.from_settings(make_settings(secret_key=OLD)).seal(b"secret", "c")):
+        flipped = [sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :] for at in range(len(sealed))]
+        for one in (*flipped, *(sealed[:end] for end in range(len(sealed)))):
+            with pytest.raises(Damaged, match="backup"):
+                vault.open(one, "c")
+        with pytest.raises(Damaged, match="moved from another record"):
+            vault.open(sealed, "d")
+    with pytest.raises(UnderNoKey, match="no secret that was given"):
+        vault.open(Vault.from_settings(make_settings()).seal(b"secret", "c"), "c")
 
 
 def test_every_purpose_has_its_key():

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from attrs import evolve
 
 from authority_core import Authority, ConfigurationError, Settings
-from authority_core.kernel.changes import CutOff, Remove
+from authority_core.kernel.changes import CutOff, Remove, Replace
 from authority_core.kernel.jose import PublicKey, verify
 from authority_core.testing.memory import MemoryStorage
 from support import keys
@@ -431,6 +432,12 @@ def test_health():
     response = other.browser().get("/health/ready")
     assert response.status == 503
     assert "another secret key" in json.loads(response.body)["checks"]["signing_keys"]
+    server.storage.commit([Replace(evolve(key, private_jwk=b"")) for key in server.storage.signing_keys()])
+    damaged = make_server(storage=server.storage)
+    damaged.authority.keys._imported.clear()
+    response = damaged.browser().get("/health/ready")
+    assert response.status == 503
+    assert json.loads(response.body)["checks"] == {"storage": "ok", "signing_keys": "damaged"}
 
 
 # --- dispatch --------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from attrs import frozen
 from ...kernel.changes import StorageUnavailable
 from ...kernel.requests import HttpRequest
 from ...kernel.responses import HttpResponse, json_response
-from ...kernel.vault import CannotDecrypt
+from ...kernel.vault import Damaged, UnderNoKey
 from ..context import OAuth
 
 
@@ -33,8 +33,10 @@ class ReadinessEndpoint:
             await self.oauth.keys.records()
         except StorageUnavailable:
             checks |= {"storage": "unavailable", "signing_keys": "unknown"}
-        except CannotDecrypt:
+        except UnderNoKey:
             checks["signing_keys"] = "encrypted under another secret key"
+        except Damaged:
+            checks["signing_keys"] = "damaged"
         if set(checks.values()) == {"ok"}:
             return json_response({"status": "ok", "checks": checks})
         return json_response({"status": "unavailable", "checks": checks}, 503)
