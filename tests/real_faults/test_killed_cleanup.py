@@ -27,7 +27,7 @@ NOW = datetime.now(timezone.utc)
 PAST, FUTURE = NOW - timedelta(days=1), NOW + timedelta(days=90)
 SETTINGS = {
     "AUTHORITY_ISSUER": "https://id.example.com",
-    "AUTHORITY_SECRET_KEY": "a secret of thirty-two characters and more",
+    "AUTHORITY_SECRET_KEY": "a-secret-of-thirty-two-characters-and-more",
 }
 
 

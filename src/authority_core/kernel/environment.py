@@ -32,6 +32,10 @@ def _variable(environ: Mapping[str, str], name: str, faults: list[str]) -> str |
     return environ.get(name)
 
 
+def _fit(_: str) -> None:
+    return None
+
+
 def _unknown(environ: Mapping[str, str], known: set[str]) -> list[str]:
     import difflib
 
@@ -52,7 +56,8 @@ def read_environment(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the values that *environ* has for *fields*, and every fault; names in *given* are left alone.
 
-    Each field's metadata says how to `read` its text. A variable `NAME_FILE` names a file that holds the value.
+    Each field's metadata says how to `read` its text, and may say why a variable cannot hold it (`unfit`). A variable
+    `NAME_FILE` names a file that holds the value.
     """
     values: dict[str, Any] = {}
     faults: list[str] = []
@@ -65,6 +70,8 @@ def read_environment(
             text = _variable(environ, PREFIX + "BASE_URL", faults)
         if text:
             rule = attribute.metadata
+            if unfit := rule.get("unfit", _fit)(text):
+                faults.append(f"{name} {unfit}")
             try:
                 values[attribute.name] = rule.get("read", str)(text)
             except ValueError as error:

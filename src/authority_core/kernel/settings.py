@@ -66,6 +66,15 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(word for word in re.split(r"[,\s]+", text) if word)
 
 
+def _unlistable(text: str) -> str | None:
+    if _list(text) == (text,):
+        return None
+    return (
+        "has a comma or white space in it, which separate the secrets of AUTHORITY_SECRET_KEY_PREVIOUS, so it could "
+        "never be listed there when its time is over: " + HELP["secret_key"]
+    )
+
+
 def _scopes(text: str) -> tuple[Scope, ...]:
     return STANDARD_SCOPES + tuple(Scope(name, name) for name in _list(text))
 
@@ -110,7 +119,12 @@ class Settings:
         metadata={"doc": "The `iss` of every token and the base of every address.", "read": str},
     )
     secret_key: Secret = field(
-        converter=_as_secret, metadata={"doc": "Master secret, 32 bytes or more, equal on all instances.", "read": str}
+        converter=_as_secret,
+        metadata={
+            "doc": "Master secret, 32 bytes or more, equal on all instances; the variable takes no comma and no blank.",
+            "read": str,
+            "unfit": _unlistable,
+        },
     )
     secret_key_previous: tuple[Secret, ...] = field(
         default=(),

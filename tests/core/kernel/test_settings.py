@@ -159,6 +159,38 @@ def test_no_fault_quotes_a_secret(tmp_path):
     assert "is not text in UTF-8; write a random key as hexadecimal." in str(raised.value)
 
 
+@pytest.mark.parametrize("spoiled", [f"{KEY},{KEY}", f"{KEY} x", f"{KEY}\tx", f"{KEY}\u00a0x", f"{KEY}\nx", f",{KEY}"])
+@pytest.mark.parametrize("place", ["variable", "file"])
+def test_a_secret_that_could_not_be_listed_later_is_refused(spoiled, place, tmp_path):
+    """A comma or white space separates previous secrets, so one that has it could never be rotated away from.
+
+    It is one sentence that does not show it. In Python previous secrets are a tuple, and any text will do.
+    """
+    file = tmp_path / "key"
+    file.write_text(f"{spoiled}\n", encoding="utf-8")
+    good = tmp_path / "good"
+    good.write_text(f" {KEY}\r\n", encoding="utf-8")
+    given = {"AUTHORITY_SECRET_KEY": spoiled} if place == "variable" else {"AUTHORITY_SECRET_KEY_FILE": str(file)}
+
+    with pytest.raises(ConfigurationError) as raised:
+        Settings.from_env({**GOOD, **given})
+    assert len(raised.value.faults) == 1
+    assert "AUTHORITY_SECRET_KEY has a comma or white space in it" in raised.value.faults[0]
+    assert "secrets.token_hex(32)" in raised.value.faults[0]
+    assert KEY not in str(raised.value)
+    assert Settings.from_env({**GOOD, "AUTHORITY_SECRET_KEY_FILE": str(good)}).secret_key == Secret(KEY)
+    assert Settings.from_env({**GOOD, **given}, secret_key=spoiled).secret_key == Secret(spoiled)
+    changed = Settings(issuer=GOOD["AUTHORITY_ISSUER"], secret_key=KEY, secret_key_previous=(spoiled,))
+    assert changed.secret_key_previous == (Secret(spoiled),)
+
+
+def test_a_blank_around_the_variable_is_part_of_the_secret():
+    """Only a file is stripped: what a variable holds is taken as it is, and refused."""
+    for spoiled in (f" {KEY}", f"{KEY}\n"):
+        with pytest.raises(ConfigurationError, match="comma or white space"):
+            Settings.from_env({**GOOD, "AUTHORITY_SECRET_KEY": spoiled})
+
+
 def test_the_environment_is_read(tmp_path, monkeypatch):
     """Every kind of value; files hold secrets; overrides win; variables of the deployment are let be."""
     file = tmp_path / "key"
