@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from .environment import (
     ADAPTERS,
     PREFIX,
     check_asynchronous,
+    check_keys,
     check_migrated,
     is_number,
     masked,
@@ -67,7 +69,8 @@ def examine(database: str | None) -> Examination:
         settings = Settings.from_env()
     except ConfigurationError as error:
         faults += error.faults
-    faults += _deployment_faults(database)
+    faults += _deployment_faults()
+    faults += _database_faults(database, settings)
     faults += _redis_faults()
     return Examination(_rows(settings, database), faults, [] if settings is None else _warnings(settings))
 
@@ -120,7 +123,7 @@ def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _deployment_faults(database: str | None) -> list[str]:
+def _deployment_faults() -> list[str]:
     from authority_core.kernel.settings_faults import short, whole_number
 
     faults = []
@@ -131,24 +134,39 @@ def _deployment_faults(database: str | None) -> list[str]:
     adapter = os.environ.get(PREFIX + "ADAPTER")
     if adapter and adapter not in ADAPTERS:
         faults.append(f"{PREFIX}ADAPTER must be one of {', '.join(ADAPTERS)}, not {short(adapter)}.")
+    return faults
+
+
+def _database_faults(database: str | None, settings: Settings | None) -> list[str]:
+    awaited = (os.environ.get(PREFIX + "ADAPTER") or ADAPTERS[0]) == "starlette"
     try:
         url = database or variable("DATABASE_URL")
-        if url is None:
-            faults.append(f"{PREFIX}DATABASE_URL is not set: give the database, such as sqlite:///authority.db.")
-        else:
-            awaited = (adapter or ADAPTERS[0]) == "starlette"
-            if awaited:
-                check_asynchronous(url)
-            refuse_memory(url)
-            refuse_missing_file(url)
-            check_migrated(url)
-            if awaited:
-                check_awaited(url)
     except Trouble as trouble:
-        faults.append(trouble.message)
+        return [trouble.message]
+    if url is None:
+        return [f"{PREFIX}DATABASE_URL is not set: give the database, such as sqlite:///authority.db."]
+
+    def there() -> None:
+        if awaited:
+            check_asynchronous(url)
+        refuse_memory(url)
+        refuse_missing_file(url)
+        check_migrated(url)
+
+    if faults := _tried(there):
+        return faults
+    faults = _tried(lambda: check_awaited(url)) if awaited else []
+    return faults if settings is None else faults + _tried(lambda: check_keys(url, settings))
+
+
+def _tried(check: Callable[[], None]) -> list[str]:
+    try:
+        check()
+    except Trouble as trouble:
+        return [trouble.message]
     except Exception as error:  # noqa: BLE001 - a fault is reported among the others
-        faults.append(sentence(error))
-    return faults
+        return [sentence(error)]
+    return []
 
 
 def _redis_faults() -> list[str]:

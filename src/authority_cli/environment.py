@@ -104,6 +104,22 @@ def check_migrated(url: str) -> None:
         raise Trouble(f"The database {masked(url)} does not have the tables of this version: run `authority migrate`.")
 
 
+def check_keys(url: str, settings: Settings) -> None:
+    """Open the signing keys of the migrated database at *url*, as a server does at its start; nothing is made.
+
+    Raises `CannotDecrypt` when one does not open. Redis is left out, for no key is there.
+    """
+    from authority_core import Authority
+    from authority_core.kernel.sync import run
+    from authority_sql import SqlStorage
+
+    storage = SqlStorage.from_url(synchronous(url))
+    try:
+        run(Authority(settings, storage, pages=pages()).keys.open_stored())
+    finally:
+        storage.close()
+
+
 @frozen(eq=False)
 class Administration:
     """An authority on synchronous storage, for one command."""

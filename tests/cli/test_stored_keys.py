@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 
@@ -81,3 +82,61 @@ def test_a_damaged_key_can_be_withdrawn(terminal):
     assert "secret key" not in refused.stderr
     assert withdrawn == [0, 0]
     assert len([key for key in listed(terminal) if key["state"] == "active"]) == 2
+
+
+UNUSABLE = {
+    "another secret": ({"AUTHORITY_SECRET_KEY": OTHER}, lambda one, other: (one, other)),
+    **{name: ({}, change) for name, change in DAMAGE.items()},
+    "one of them damaged": ({}, lambda one, other: (one, b"")),
+}
+
+
+@pytest.mark.parametrize(("settings", "change"), UNUSABLE.values(), ids=UNUSABLE)
+def test_the_check_says_what_the_start_of_a_server_would(terminal, settings, change):
+    """With the same sentence, and it writes nothing; the same keys before, and their own secret, are the control."""
+    listed(terminal)
+    control = terminal("config", "check")
+    damage(terminal, change)
+    before = contents(terminal)
+    checked = terminal("config", "check", **settings)
+    after = contents(terminal)
+    served = terminal("serve", **settings)
+    sentence = served.stderr.removeprefix("Error: ")
+
+    assert (control.exit_code, checked.exit_code, served.exit_code) == (0, 1, 1)
+    assert "cannot be opened" in sentence or "no secret opens it" in sentence
+    assert f"Fault: {sentence}" in checked.stderr
+    assert "can be used" not in checked.stderr
+    assert after == before
+    assert json.loads(terminal("config", "check", "--json", **settings).stdout)["faults"] == [sentence.strip()]
+
+
+def test_the_check_makes_no_keys(terminal):
+    """A database that was never served has none; it can be used, and is left as it is."""
+    before = contents(terminal)
+    done = terminal("config", "check")
+
+    assert (done.exit_code, contents(terminal)) == (0, before)
+    assert "The configuration can be used." in done.stderr
+
+
+def test_keys_that_do_not_open_are_told_beside_other_faults(terminal):
+    """A deployment is mended in one go, whether or not Redis answers."""
+    listed(terminal)
+    more = {"AUTHORITY_PORT": "x", "AUTHORITY_REDIS_URL": "redis://127.0.0.1:1/0"}
+    done = terminal("config", "check", "--json", AUTHORITY_SECRET_KEY=OTHER, **more)
+
+    assert [word in done.stdout for word in ("AUTHORITY_PORT must", "another secret key", "Redis cannot")] == [True] * 3
+    assert len(json.loads(done.stdout)["faults"]) == 3
+
+
+def test_the_check_opens_what_will_sign_and_not_what_has_signed(terminal):
+    """A pending key that does not open would end the server in two hours; a retired one signs no more."""
+    listed(terminal)
+    terminal("keys", "rotate")
+    for state, code in (("retired", 0), ("pending", 1)):
+        with database(terminal) as connection:
+            connection.execute("UPDATE signing_keys SET private_jwk = x'', state = ? WHERE state = 'pending'", (state,))
+            connection.commit()
+        assert terminal("config", "check").exit_code == code
+        terminal("keys", "rotate")

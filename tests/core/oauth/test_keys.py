@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from attrs import evolve
 
 from authority_core.kernel.changes import Conflict, Replace
 from authority_core.kernel.sync import run
-from authority_core.kernel.vault import CannotDecrypt
+from authority_core.kernel.vault import CannotDecrypt, Damaged
 from authority_core.oauth.mint import key_lifecycle
 from authority_core.oauth.mint.keys import NoSuchKey
 from authority_core.testing.memory import MemoryStorage
@@ -220,6 +221,23 @@ def test_keys_need_their_secret():
     )
     both.authority.keys._imported.clear()
     assert RelyingParty(both).credentials(scope="read").status == 200
+
+
+def test_stored_keys_are_opened_as_a_start_would():
+    """A damaged key that signs is told, and nothing is written; one whose successor takes over now does no harm."""
+    server = make_server()
+    run(server.authority.keys.rotate("ES256"))
+    signing = next(key for key in server.storage.signing_keys() if (key.alg, key.state) == ("ES256", "active"))
+    server.storage.commit([Replace(evolve(signing, private_jwk=b""))])
+    before = server.storage.signing_keys()
+
+    with pytest.raises(Damaged, match=signing.kid):
+        run(server.authority.keys.open_stored())
+    server.clock.wind(seconds=server.settings.key_publish_lead)
+    run(server.authority.keys.open_stored())
+    assert server.storage.signing_keys() == before
+    server.authority.keys._imported.clear()
+    run(server.authority.start())
 
 
 def test_records_are_told():

@@ -46,6 +46,12 @@ def first(records: Sequence[SigningKey], fresh: Sequence[SigningKey], moment: Mo
     return Decision(tuple(made), tuple(changes), tuple(events))
 
 
+def in_use(records: Sequence[SigningKey], settings: Settings, now: datetime) -> list[SigningKey]:
+    """Return the keys that sign, or will, as `advance` would leave them *now*."""
+    replaced = {record.alg for record in records if _ripe(record, settings, now)}
+    return [one for one in records if one.state == "pending" or (one.state == "active" and one.alg not in replaced)]
+
+
 def due(records: Sequence[SigningKey], settings: Settings, now: datetime) -> bool:
     """Tell whether `advance` has something to do."""
     return any(_ripe(record, settings, now) or _over(record, now) for record in records)

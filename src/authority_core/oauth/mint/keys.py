@@ -82,6 +82,17 @@ class KeyRing:
         """Create the keys that are missing, so that the first request need not wait for it."""
         await self._load(self._shell.moment())
 
+    async def open_stored(self) -> None:
+        """Open the stored keys that sign, or will, as the first request does; nothing is made, turned or written.
+
+        Raises:
+            CannotDecrypt: One of them does not open, so that a server would not start, or not sign for long.
+            StorageUnavailable: Storage cannot be reached.
+        """
+        records = await self._shell.storage.signing_keys()
+        for record in key_lifecycle.in_use(records, self._shell.settings, self._shell.moment().now):
+            self._open(record)
+
     async def rotate(self, algorithm: str | None = None, *, at_once: bool = False) -> Sequence[SigningKey]:
         """Make a successor for each active key (of one *algorithm*); it signs after `key_publish_lead`, or *at_once*.
 
@@ -159,6 +170,9 @@ class KeyRing:
     def _import(self, record: SigningKey) -> PrivateKey:
         key = self._imported.get(record.kid)
         if key is None:
-            jwk = decode_json_object(self._vault.open(record.private_jwk, context(SIGNING_KEYS, record.kid)))
-            key = self._imported[record.kid] = PrivateKey.from_jwk(jwk, record.alg, record.kid)
+            key = self._imported[record.kid] = self._open(record)
         return key
+
+    def _open(self, record: SigningKey) -> PrivateKey:
+        jwk = decode_json_object(self._vault.open(record.private_jwk, context(SIGNING_KEYS, record.kid)))
+        return PrivateKey.from_jwk(jwk, record.alg, record.kid)
