@@ -4,7 +4,8 @@ Alembic is imported only here, and only when there is a revision to take or to n
 with the same tables.
 
 Safe when several processes do it at once: SQLite's write lock, or an advisory lock of PostgreSQL, lets one in; the
-others find nothing left to do. All revisions run in one transaction. A database of a revision that is not known here
+others find nothing left to do. All revisions run in one transaction, which sees what was committed while it waited,
+whatever the database's default isolation. A database of a revision that is not known here
 was migrated by a newer release, and is left alone.
 """
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 VERSION_TABLE = "authority_alembic_version"
 """Ours alone, so that a host's own Alembic history is not touched."""
 _LOCK = 0x61757468  # "auth"
+_ISOLATION = "ISOLATION LEVEL READ COMMITTED"
+"""Of PostgreSQL: a snapshot of the whole transaction would be older than the lock that was waited for."""
 
 
 def migrate(url: str | URL, *, table_prefix: str = "", schema: str | None = None) -> list[str]:
@@ -85,7 +88,8 @@ def migration_sql(
     known = _revisions()
     if since is not None and since not in known:
         raise ValueError(f"There is no revision {since!r}: known are {', '.join(known)}.")
-    config.attributes["dialect"] = synchronous(url).get_backend_name()
+    config.attributes["dialect"] = name = synchronous(url).get_backend_name()
+    config.attributes["opening"] = f"SET TRANSACTION {_ISOLATION}" if name == "postgresql" else None
     command.upgrade(config, "head" if since is None else f"{since}:head", sql=True)
     return text_of.getvalue()
 
@@ -112,7 +116,7 @@ def _prepare_file(engine: Engine) -> None:
 def _upgrade(connection: Connection, table_prefix: str, schema: str | None) -> list[str]:
     sqlite = connection.dialect.name == "sqlite"
     # By hand, for the engines of storage are in autocommit: every revision in one transaction, under one lock.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if sqlite else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if sqlite else f"BEGIN {_ISOLATION}")
     try:
         if not sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

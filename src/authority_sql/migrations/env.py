@@ -10,6 +10,8 @@ if context.is_offline_mode():
     dialect = context.config.attributes["dialect"]
     context.configure(dialect_name=dialect, literal_binds=True, transactional_ddl=True, **where)
     with context.begin_transaction():
+        if opening := context.config.attributes["opening"]:
+            context.execute(opening)
         context.run_migrations()
 else:
     # The caller's transaction holds everything; Alembic begins and ends none.
