@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import importlib.util
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,7 +20,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, StaticPool
 from sqlalchemy.util import asbool
 
-from .postgresql import greet
+from .postgresql import greet, refuse_encoding
 from .urls import (
     OURS,
     TIMEOUT,
@@ -164,7 +165,10 @@ def tune(engine: Engine, url: URL, durability: Synchronous) -> None:
 
     def connecting(dialect: Dialect, _: ConnectionPoolEntry, positional: list[Any], named: dict[str, Any]) -> Any:
         with understood(url):
-            return dialect.connect(*positional, **named)
+            connection = dialect.connect(*positional, **named)
+        if dialect.name == "postgresql":  # SQLAlchemy's own first queries fail in some encodings
+            _or_closed(connection, refuse_encoding, connection)
+        return connection
 
     event.listen(engine, "do_connect", connecting)
     if engine.dialect.name == "sqlite":
@@ -172,13 +176,18 @@ def tune(engine: Engine, url: URL, durability: Synchronous) -> None:
     else:
 
         def connected(connection: Any, _: ConnectionPoolEntry) -> None:
-            try:
-                greet(connection, url)
-            except BaseException:  # the first SQLAlchemys forget it
-                connection.close()
-                raise
+            _or_closed(connection, greet, connection, url)
 
         event.listen(engine, "connect", connected)
+
+
+def _or_closed(connection: Any, meet: Callable[..., None], *arguments: Any) -> None:
+    """Call *meet* with *arguments*; close *connection* where it raises, which the first SQLAlchemys forget."""
+    try:
+        meet(*arguments)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _tune_sqlite(engine: Engine, durability: Synchronous) -> None:

@@ -1,5 +1,7 @@
 """What a new connection to PostgreSQL is asked and told, in one round trip: who is at the other end, and how to plan.
 
+Before that, the server's greeting has said how the database keeps texts; that costs nothing.
+
 A connection to PostgreSQL itself knows the id of the process that serves it; behind a pooler such as pgbouncer it knows
 an id that the pooler made up. There, a statement prepared under a name may meet somebody else's of that name and answer
 wrongly, and switches would be handed to somebody else with the connection. So nothing is prepared, nothing switched.
@@ -19,6 +21,20 @@ _SWITCHES = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 Left alone, PostgreSQL plans joins of small tables anew each time, for a quarter of the price of the read; and a plan
 that was made for a table of one page, which it reads from end to end, would be kept while a million rows come.
 """
+
+
+def refuse_encoding(connection: Any) -> None:
+    """Raise `UrlFault` where the new *connection* is to a database that cannot keep every text."""
+    driver = getattr(connection, "driver_connection", connection)
+    if hasattr(driver, "get_settings"):  # asyncpg
+        encoding = getattr(driver.get_settings(), "server_encoding", None)
+    else:
+        encoding = driver.info.parameter_status("server_encoding")
+    if encoding not in (None, "UTF8"):
+        raise UrlFault(
+            f"The database's encoding is {encoding}, in which not every name can be kept: make another one with "
+            "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0, and name it in the URL."
+        )
 
 
 def greet(connection: Any, url: URL) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import psycopg
 import pytest
 
-from authority_sql import migrate, migration_sql, pending
+from authority_sql import AsyncSqlStorage, SqlStorage, migrate, migration_sql, pending
 from authority_sql.migrating import _LOCK as LOCK
-from support.postgres import private
+from authority_sql.urls import UrlFault
+from cli.running import command
+from support.postgres import bouncer, private
 from support.revisions import REVISIONS
 
 
@@ -54,3 +58,70 @@ def test_the_text_of_the_migration_says_its_isolation(level: str):
     assert migration_sql(url).startswith("BEGIN;\n\nSET TRANSACTION ISOLATION LEVEL READ COMMITTED;\n")
     assert "ISOLATION" not in migration_sql("sqlite:///authority.db")
     assert pending(url) == []
+
+
+def encoded(encoding: str) -> str:
+    """Return the URL of an empty database that keeps texts in *encoding*."""
+    name = encoding.lower()
+    private().sql(
+        f"DROP DATABASE IF EXISTS {name}",
+        f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'",
+    )
+    return private().url(name)
+
+
+OTHERS = ("SQL_ASCII", "LATIN1", "EUC_JP")
+REMEDY = "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+
+
+@pytest.mark.parametrize("encoding", [*OTHERS, "UTF8"])
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+asyncpg", "postgresql blocking"])
+def test_a_database_that_cannot_keep_every_name_is_refused(encoding: str, scheme: str):
+    """Every connection of every driver says what to do, and is closed; UTF8 is the control."""
+    url = encoded(encoding).replace("postgresql", scheme.partition(" ")[0])
+
+    async def ask() -> None:
+        storage = AsyncSqlStorage.from_url(url)
+        try:
+            await storage.client("nobody")
+        finally:
+            await storage.aclose()
+
+    def ask_blocking() -> None:
+        with closing(SqlStorage.from_url(url)) as storage:
+            storage.client("nobody")
+
+    uses = [lambda: migrate(url), ask_blocking if "blocking" in scheme else lambda: asyncio.run(ask())]
+    for use in uses:
+        if encoding == "UTF8":
+            use()
+            continue
+        with pytest.raises(UrlFault) as refusal:
+            use()
+        assert str(refusal.value).startswith(f"The database's encoding is {encoding}, ")
+        assert REMEDY in str(refusal.value)
+
+    private().sql(f"DROP DATABASE {encoding.lower()}")  # which somebody connected would prevent
+
+
+def test_a_database_behind_a_pooler_is_refused_by_its_encoding_too():
+    """The pooler says of the database what the database said of itself."""
+    url, cluster = encoded("LATIN1"), private()
+    with bouncer(cluster) as port:
+        behind = url.replace(f":{cluster.port}/", f":{port}/")
+        for option in ("", "?pgbouncer=true", "?pgbouncer=false"):
+            with pytest.raises(UrlFault, match="encoding is LATIN1"):
+                migrate(behind + option)
+
+
+@pytest.mark.parametrize("words", [("migrate",), ("migrate", "--check"), ("config", "check"), ("serve",)])
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+asyncpg"])
+def test_commands_say_what_to_do_about_an_encoding(words: tuple[str, ...], scheme: str):
+    """One sentence, and nobody is asked to report it."""
+    settings = {"AUTHORITY_ISSUER": "http://localhost:4000", "AUTHORITY_SECRET_KEY": "0123456789abcdef" * 2}
+    done = command(*words, **settings, AUTHORITY_DATABASE_URL=encoded("SQL_ASCII").replace("postgresql", scheme))
+
+    assert done.returncode == 1
+    assert REMEDY in done.stderr
+    assert "report it" not in done.stderr
+    assert "Traceback" not in done.stderr
