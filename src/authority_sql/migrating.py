@@ -33,6 +33,7 @@ from .engines import blocking_engine, in_memory, synchronous
 from .errors import NewerDatabase, OccupiedDatabase
 from .migrations import HEAD
 from .schema import metadata_for
+from .urls import OPTIONS
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -42,6 +43,11 @@ VERSION_TABLE = "authority_alembic_version"
 _LOCK = 0x61757468  # "auth"
 _ISOLATION = "ISOLATION LEVEL READ COMMITTED"
 """Of PostgreSQL: a snapshot of the whole transaction would be older than the lock that was waited for."""
+
+_OF_OPTIONS = """\
+-- The options of the URL, such as its search_path, are not in this text: run it over a connection that has them.
+
+"""
 
 
 def migrate(url: str | URL, *, table_prefix: str = "", schema: str | None = None) -> list[str]:
@@ -88,10 +94,11 @@ def migration_sql(
     known = _revisions()
     if since is not None and since not in known:
         raise ValueError(f"There is no revision {since!r}: known are {', '.join(known)}.")
-    config.attributes["dialect"] = name = synchronous(url).get_backend_name()
+    found = synchronous(url)
+    config.attributes["dialect"] = name = found.get_backend_name()
     config.attributes["opening"] = f"SET TRANSACTION {_ISOLATION}" if name == "postgresql" else None
     command.upgrade(config, "head" if since is None else f"{since}:head", sql=True)
-    return text_of.getvalue()
+    return _OF_OPTIONS * (OPTIONS in found.query) + text_of.getvalue()
 
 
 def upgrade(engine: Engine, table_prefix: str, schema: str | None) -> list[str]:

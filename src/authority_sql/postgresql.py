@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from .urls import ALWAYS_PREPARES, POOLED, PREPARING, UrlFault, pooled
+from .urls import ALWAYS_PREPARES, NOT_PASSED_ON, OPTIONS, POOLED, PREPARING, UrlFault, pooled
 
 _SWITCHES = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 """Every statement looks up keys, whatever the values and however small the table is while it is planned.
@@ -40,8 +40,8 @@ def refuse_encoding(connection: Any) -> None:
 def greet(connection: Any, url: URL) -> None:
     """Ask who serves the new *connection* of SQLAlchemy's to *url*, and switch what may be switched.
 
-    Raises `UrlFault` where a pooler does and the driver always prepares. A *url* that says `pgbouncer=true` or
-    `pgbouncer=false` is believed.
+    Raises `UrlFault` where a pooler does, and the driver always prepares or the *url* has `options`. A *url* that says
+    `pgbouncer=true` or `pgbouncer=false` is believed.
     """
     if pooled(url):
         return
@@ -50,6 +50,8 @@ def greet(connection: Any, url: URL) -> None:
     switched = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SWITCHES.items())
     if _finds(connection, f"SELECT {switched} WHERE {served_by} = pg_backend_pid()"):
         return
+    if OPTIONS in url.query:
+        raise UrlFault(NOT_PASSED_ON)
     if hasattr(driver, "prepare_threshold"):  # psycopg
         driver.prepare_threshold = None
     elif url.get_driver_name() == ALWAYS_PREPARES:

@@ -38,6 +38,13 @@ PREPARING = (
     "(session mode) or knows prepared statements (max_prepared_statements)."
 )
 """What to tell of it where a pooler hands connections, and what was prepared on them, to somebody else."""
+OPTIONS = "options"
+"""Of libpq: switches of the server, such as its search_path."""
+NOT_PASSED_ON = (
+    f"A pooler does not pass on the {OPTIONS} of the database's URL, such as its search_path: give them to the role "
+    "(ALTER ROLE ... SET search_path = ...), connect to PostgreSQL itself, or make the storage with schema=."
+)
+"""What to tell of them where a pooler would lose them, and tables would be made and looked for elsewhere."""
 _MOST_CONNECTIONS = 10_000
 _MOST_SECONDS = 3600
 _SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?\Z")
@@ -86,7 +93,8 @@ def check(url: URL) -> None:
             f"{DURABILITY} in the database's URL is for SQLite: PostgreSQL waits for the disk unless its "
             "synchronous_commit says otherwise; take it out."
         )
-    pooled(url)
+    if pooled(url) and OPTIONS in url.query:
+        raise UrlFault(NOT_PASSED_ON)
     pool_of(url)
     connect_timeout(url)
 

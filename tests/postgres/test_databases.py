@@ -60,6 +60,19 @@ def test_the_text_of_the_migration_says_its_isolation(level: str):
     assert pending(url) == []
 
 
+def test_the_text_of_the_migration_says_what_is_not_in_it():
+    """The URL's options belong to a connection: the text says so, and makes the tables where the connection looks."""
+    url = private().database()
+    private().sql("CREATE SCHEMA auth", database=url.rpartition("/")[2])
+    sql = migration_sql(elsewhere := f"{url}?options=-csearch_path%3Dauth")
+    with psycopg.connect(elsewhere, autocommit=True) as connection:
+        connection.execute(sql)
+
+    assert sql.startswith("-- The options of the URL, such as its search_path, are not in this text: ")
+    assert sql.partition("\n\n")[2] == migration_sql(url)
+    assert (pending(elsewhere), pending(url)) == ([], REVISIONS)
+
+
 def encoded(encoding: str) -> str:
     """Return the URL of an empty database that keeps texts in *encoding*."""
     name = encoding.lower()

@@ -6,15 +6,16 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
+import psycopg
 import pytest
 
 from authority_core.kernel.changes import Spend, StorageUnavailable
 from authority_core.kernel.encoding import Digest, digest
 from authority_core.kernel.sync import coat, run
 from authority_core.testing.contract.samples import KEEP, NOW
-from authority_sql import AsyncSqlStorage, SqlStorage
+from authority_sql import AsyncSqlStorage, SqlStorage, migrate, pending
 from authority_sql.urls import UrlFault
-from support.postgres import bouncer, private
+from support.postgres import USER, bouncer, private
 
 
 @pytest.mark.parametrize("option", ["", "?pgbouncer=true"])
@@ -63,6 +64,38 @@ def test_a_driver_that_always_prepares_says_what_stands_in_its_way(pooled: str):
     for _ in range(3):
         with pytest.raises(UrlFault, match="use psycopg"):
             asyncio.run(ask())
+
+
+@pytest.mark.parametrize("option", ["", "&pgbouncer=true"])
+def test_a_schema_that_the_pooler_would_lose_is_refused(option: str):
+    """Options of the URL do not come through, so no table is made elsewhere; what the role is given works."""
+    cluster, url = private(), private().database()
+    name = url.rpartition("/")[2]
+    cluster.sql("CREATE SCHEMA auth", database=name)
+    found = "SELECT count(*) FROM pg_tables WHERE schemaname = {!r}"
+    with bouncer(cluster) as port:
+        behind = url.replace(f":{cluster.port}/", f":{port}/")
+        options = f"{behind}?options=-csearch_path%3Dauth{option}"
+
+        async def ask() -> None:
+            storage = AsyncSqlStorage.from_url(options)
+            try:
+                await storage.client("nobody")
+            finally:
+                await storage.aclose()
+
+        for use in (lambda: migrate(options), lambda: pending(options), lambda: asyncio.run(ask())):
+            with pytest.raises(UrlFault, match=r"ALTER ROLE .* SET search_path"):
+                use()
+        with psycopg.connect(url) as connection:
+            assert connection.execute(found.format("public")).fetchone() == (0,)
+    cluster.sql(f"ALTER ROLE {USER} IN DATABASE {name} SET search_path = auth")
+    with bouncer(cluster) as port:  # a new one: the other keeps connections from before
+        migrate(url.replace(f":{cluster.port}/", f":{port}/"))
+
+    with psycopg.connect(url) as connection:
+        assert connection.execute(found.format("public")).fetchone() == (0,)
+        assert connection.execute(found.format("auth")).fetchone() > (10,)
 
 
 def test_switches_stay_with_the_connection_they_were_made_for():

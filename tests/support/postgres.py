@@ -222,7 +222,7 @@ def bouncer(behind: Cluster) -> Iterator[int]:
             f"[databases]\n* = host=127.0.0.1 port={behind.port} user={USER}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
             f"listen_port = {port}\nunix_socket_dir =\nauth_type = any\nauth_file = {folder}/users\n"
             f"pool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 200\nlogfile = {folder}/log\n"
-            f"ignore_startup_parameters = extra_float_digits\n"
+            f"ignore_startup_parameters = extra_float_digits, options\n"
         )
         own(folder)
         process = subprocess.Popen(
