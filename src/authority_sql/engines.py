@@ -139,6 +139,11 @@ def _connect_args(url: URL) -> dict[str, Any]:
         options = {name: value for name, value in url.query.items() if name in _OF_LIBPQ}
         if options.get("sslrootcert") == "system":
             raise UrlFault("asyncpg has no sslrootcert=system: name the file with your system's certificates.")
+        for name in ("service", "servicefile"):  # taken without a word, and another database opened than libpq opens
+            if name in url.query:
+                raise UrlFault(
+                    f"asyncpg reads {name} differently from libpq: take it out, and write host and name into the URL."
+                )
         if options:
             found["dsn"] = f"postgresql://?{urlencode(options, doseq=True)}"  # the one door that takes libpq's names
         if (seconds := connect_timeout(url)) is not None:

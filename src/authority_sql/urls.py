@@ -47,6 +47,7 @@ NOT_PASSED_ON = (
 """What to tell of them where a pooler would lose them, and tables would be made and looked for elsewhere."""
 _MOST_CONNECTIONS = 10_000
 _MOST_SECONDS = 3600
+_LAST_PORT = 65535
 _SECONDS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?\Z")
 
 
@@ -93,6 +94,8 @@ def check(url: URL) -> None:
             f"{DURABILITY} in the database's URL is for SQLite: PostgreSQL waits for the disk unless its "
             "synchronous_commit says otherwise; take it out."
         )
+    if url.port is not None and not 1 <= url.port <= _LAST_PORT:
+        raise UrlFault(f"The port in the database's URL is a number from 1 to {_LAST_PORT}.")
     if pooled(url) and OPTIONS in url.query:
         raise UrlFault(NOT_PASSED_ON)
     pool_of(url)
@@ -171,7 +174,7 @@ def understood(url: URL) -> Iterator[None]:
         yield
     except (UrlFault, OSError):  # a certificate that is refused is a ValueError too, and says enough
         raise
-    except (ArgumentError, TypeError, ValueError) as error:
+    except (ArgumentError, OverflowError, TypeError, ValueError) as error:
         raise UrlFault(_not_taken(url, error)) from None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -45,10 +47,14 @@ def test_asyncpg_gets_tls_in_a_dsn():
 
 
 def test_what_asyncpg_cannot_do_is_a_sentence():
-    """The certificates of the system are libpq's idea, and a time has to be one."""
+    """Files of services and the certificates of the system are libpq's ideas, and a time has to be one."""
     for option, word in (("sslrootcert=system", "name the file"), ("connect_timeout=soon", "whole number of seconds")):
         with pytest.raises(UrlFault, match=word):
             told(f"postgresql+asyncpg://me@db.example/id?{option}", asynchronous=True)
+    for option in ("service", "servicefile"):
+        with pytest.raises(UrlFault, match=f"^asyncpg reads {option} differently from libpq: take it out"):
+            told(f"postgresql+asyncpg:///?{option}=mine", asynchronous=True)
+        assert told(f"postgresql:///?{option}=mine", asynchronous=True)[option] == "mine"
     assert told("postgresql+asyncpg://me@db.example/id?connect_timeout=7", asynchronous=True)["timeout"] == 7
     assert "timeout" not in told("postgresql+asyncpg://me@db.example/id?connect_timeout=0", asynchronous=True)
 
@@ -166,6 +172,26 @@ def test_a_url_that_cannot_be_used_is_not_repeated(url: str, use):
 
     assert SECRET not in str(refusal.value)
     assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
+
+
+@pytest.mark.parametrize("port", [0, 65536, 99999])
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+asyncpg"])
+def test_a_port_that_is_none_is_refused(scheme: str, port: int):
+    """Before a driver is asked, each of which says something else; the last port there is is the control."""
+    assert resolved(f"{scheme}://me@db.example:65535/id", asynchronous=True).port == 65535
+
+    with pytest.raises(UrlFault, match=r"^The port in the database's URL is a number from 1 to 65535"):
+        resolved(f"{scheme}://me@db.example:{port}/id", asynchronous=True)
+
+
+def test_a_port_among_the_options_is_refused_too():
+    """What only the driver sees, it says in a sentence of ours."""
+
+    async def ask() -> None:
+        await AsyncSqlStorage.from_url("postgresql+asyncpg://me@/id?host=127.0.0.1:99999").client("nobody")
+
+    with pytest.raises(UrlFault, match=r"^The driver asyncpg cannot use .* look at its host, its port"):
+        asyncio.run(ask())
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
