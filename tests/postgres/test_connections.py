@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from authority_core.testing.contract.samples import KEEP, LATER, NOW, a_grant, a
 from authority_sql import AsyncSqlStorage, SqlStorage, blocking, migrate
 from cli.running import command
 from support.cancelling import STEPS, WAYS
-from support.postgres import private
+from support.postgres import USER, private
 
 Ask = Callable[..., Any]
 
@@ -303,3 +304,22 @@ def test_an_option_that_the_servers_driver_lacks_is_said_before_it_serves(words:
     assert "The driver asyncpg has no option keepalives_idle: take it out of the database's URL." in done.stderr
     assert "Traceback" not in done.stderr
     assert command("config", "check", **settings, AUTHORITY_DATABASE_URL=f"{url}?max_pool_size=3").returncode == 0
+
+
+@pytest.mark.parametrize("words", [("config", "check"), ("serve",)])
+def test_a_service_that_the_servers_driver_reads_otherwise_is_said_before_it_serves(words, tmp_path: Path):
+    """The commands would be at the database that the service names, and the server perhaps at another one."""
+    host, _, name = database().partition("@")[2].partition("/")
+    services = tmp_path / "services"
+    services.write_text(f"[mine]\nhost=127.0.0.1\nport={host.partition(':')[2]}\ndbname={name}\nuser={USER}\n")
+    settings = {
+        "AUTHORITY_ISSUER": "http://localhost:4000",
+        "AUTHORITY_SECRET_KEY": "0123456789abcdef" * 2,
+        "PGSERVICEFILE": str(services),
+    }
+    done = command(*words, **settings, AUTHORITY_DATABASE_URL="postgresql+asyncpg:///?service=mine")
+
+    assert done.returncode == 1
+    assert "asyncpg reads service differently from libpq: take it out" in done.stderr
+    checked = command("config", "check", **settings, AUTHORITY_DATABASE_URL="postgresql:///?service=mine")
+    assert checked.returncode == 0
