@@ -8,6 +8,18 @@ import click
 
 logger = logging.getLogger("authority.cli")
 
+_OF_POSTGRESQL = ("psycopg", "psycopg2", "asyncpg")
+_PATIENCE = "give the role more time (statement_timeout, lock_timeout), or try again when less is going on"
+_REMEDIES = {
+    "25006": "name a server that is no replica, and see that default_transaction_read_only is off",
+    "3F000": "make the schema first, or give the role a search_path with one that is there",
+    "42501": "connect as a role that may do this; the tables' owner migrates them",
+    "55P03": _PATIENCE,
+    "57014": _PATIENCE,
+}
+"""By SQLSTATE: read_only_sql_transaction, invalid_schema_name, insufficient_privilege, lock_not_available,
+query_canceled."""
+
 
 class Trouble(click.ClickException):
     """A command could not do what was asked; the message says why and what to do. Exit code 1."""
@@ -68,7 +80,15 @@ def of_database(error: Exception) -> str:
     name = type(error).__name__
     if name == "ArgumentError":
         return "The database URL cannot be read: give something like sqlite:///authority.db or postgresql://user@host/name."
-    return f"The database cannot be used ({_first_line(original)}): check the URL, the folder's rights and the server."
+    return f"The database cannot be used ({_first_line(original)}): {_what_to_do(original)}."
+
+
+def _what_to_do(error: BaseException) -> str:
+    """Return what helps against *error* of a driver, as far as one can tell."""
+    if type(error).__module__.partition(".")[0] not in _OF_POSTGRESQL:
+        return "check the URL, the folder's rights and the server"
+    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    return _REMEDIES.get(state or "", "check the URL and the server")
 
 
 def _of_storage(error: Exception) -> str:

@@ -138,3 +138,30 @@ def test_commands_say_what_to_do_about_an_encoding(words: tuple[str, ...], schem
     assert REMEDY in done.stderr
     assert "report it" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("statements", "told", "remedy"),
+    [
+        (("REVOKE CREATE ON SCHEMA public FROM PUBLIC",), "permission denied", "the tables' owner migrates them"),
+        (("ALTER DATABASE {name} SET search_path = nowhere",), "no schema has been selected", "make the schema first"),
+        (("ALTER DATABASE {name} SET default_transaction_read_only = on",), "read-only transaction", "no replica"),
+        (("ALTER DATABASE {name} SET statement_timeout = 300",), "statement timeout", "give the role more time"),
+        (("ALTER DATABASE {name} SET lock_timeout = 300",), "lock timeout", "give the role more time"),
+    ],
+)
+def test_what_postgresql_refuses_comes_with_what_helps(statements: tuple[str, ...], told: str, remedy: str):
+    """A role without rights, no schema, a replica, too little time: what to do there, and nothing of folders."""
+    url = private().database()
+    name = url.rpartition("/")[2]
+    private().sql("DROP ROLE IF EXISTS nobody", "CREATE ROLE nobody LOGIN")
+    private().sql(*(one.format(name=name) for one in statements), database=name)
+    with psycopg.connect(url) as holder:
+        if "timeout" in told:
+            holder.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        done = command("migrate", "--database", url.replace("//authority@", "//nobody@"))
+
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert remedy in done.stderr
+    assert "folder" not in done.stderr
