@@ -7,11 +7,12 @@ from functools import partial
 from typing import Any
 
 import redis.asyncio as redis
-from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.exceptions import NoScriptError
 
+from .awaiting_cluster import AwaitingCluster
 from .connecting import Client, Library, all_of
 from .errors import translated, worth_another_try
 from .links import script
@@ -24,7 +25,7 @@ LIBRARY = Library(
     secure_connection=redis.SSLConnection,
     socket_connection=redis.UnixDomainSocketConnection,
     pool=redis.BlockingConnectionPool,
-    cluster=RedisCluster,
+    cluster=AwaitingCluster,
     node=ClusterNode,
     sentinels=partial(Sentinels, Sentinel),
     sentinel_pool=SentinelConnectionPool,
@@ -43,7 +44,7 @@ class AwaitingLink:
         if self._client is None:
             self._client = self._make()
         client = self._client
-        if isinstance(client, RedisCluster) and client.get_default_node() is None:
+        if isinstance(client, AwaitingCluster) and client.get_default_node() is None:
             await client.initialize()  # before it knows the nodes, redis-py 8 sends scripts to any of them
         return client
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import ssl
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +65,14 @@ def connect(library: Library, address: Address, timeout: float, connections: int
             max_connections=connections,
             ssl=address.tls,
             **options,
+            **_quiet(library.cluster),
         )
     options["db"] = address.database
     if address.service is not None:
-        asked = {**_sentinel(address), **once, "ssl": address.tls, **_tls(address)}
+        asked = {**_sentinel(address), **once, "ssl": address.tls, **_tls(address), **_quiet(library.redis)}
         sentinels = library.sentinels(address.hosts, asked)
         known = {"is_master": True, "max_connections": connections, "ssl": address.tls, **options}
+        known |= _quiet(library.sentinel_pool)
         return library.redis.from_pool(library.sentinel_pool(address.service, sentinels, **known))
     kind = library.secure_connection if address.tls else library.connection
     if address.path is not None:
@@ -76,6 +80,7 @@ def connect(library: Library, address: Address, timeout: float, connections: int
         options["path"] = address.path
     else:
         options["host"], options["port"] = address.hosts[0]
+    options |= _quiet(library.pool)
     pool = library.pool(max_connections=connections, timeout=timeout, connection_class=kind, **options)
     return library.redis.from_pool(pool)
 
@@ -97,6 +102,17 @@ def _sentinel(address: Address) -> dict[str, Any]:
 
 def _times(timeout: float) -> dict[str, Any]:
     return {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+
+
+def _quiet(kind: Any) -> dict[str, Any]:
+    """Return what keeps *kind* from listening for a managed service's maintenance, where this redis-py knows of it.
+
+    While it listens, redis-py takes a connection that the server has closed for one on which something was said.
+    """
+    option = "maint_notifications_config"
+    if not any(option in inspect.signature(one).parameters for one in inspect.getmro(kind)[:-1]):
+        return {}
+    return {option: import_module("redis.maint_notifications").MaintNotificationsConfig(enabled=False)}
 
 
 def _tls(address: Address) -> dict[str, Any]:
