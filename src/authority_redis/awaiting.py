@@ -13,7 +13,7 @@ from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.exceptions import NoScriptError
 
 from .awaiting_cluster import AwaitingCluster
-from .connecting import Client, Library, all_of
+from .connecting import Client, Library, all_of, holder
 from .errors import translated, worth_another_try
 from .links import script
 from .plan import Text
@@ -61,12 +61,12 @@ class AwaitingLink:
 
         return await self._tried(once, again)
 
-    async def ask(self, *words: Text) -> Any:
-        """Return the answer to a command."""
+    async def ask(self, *words: Text, beside: str | None = None) -> Any:
+        """Return the answer to a command, of the node that holds the key *beside*."""
 
         async def once() -> Any:
             client = await self._ready()
-            return await client.execute_command(*words)
+            return await client.execute_command(*words, **holder(client, beside))
 
         return await self._tried(once, again=True)
 

@@ -1,4 +1,4 @@
-"""redis-py's asynchronous client of a cluster, which looks at a connection before it sends anything on it."""
+"""redis-py's asynchronous client of a cluster, which looks at connections first and asks no node for its commands."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import Connection, SSLConnection
 from redis.exceptions import RedisError
+
+from .keyed import AwaitedKeyed
 
 
 class _Looked:
@@ -53,6 +55,7 @@ class AwaitingCluster(RedisCluster):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.commands_parser = AwaitedKeyed()  # type: ignore[assignment]  # all that is asked of it
         kind = _Secure if options.get("ssl") else _Plain
         self.connection_kwargs["connection_class"] = kind
         for node in self.nodes_manager.startup_nodes.values():

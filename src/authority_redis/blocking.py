@@ -8,11 +8,12 @@ from threading import Lock
 from typing import Any
 
 import redis
-from redis.cluster import ClusterNode, RedisCluster
+from redis.cluster import ClusterNode
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
-from .connecting import Client, Library, all_of
+from .blocking_cluster import BlockingCluster
+from .connecting import Client, Library, all_of, holder
 from .errors import translated, worth_another_try
 from .links import script
 from .plan import Text
@@ -24,7 +25,7 @@ LIBRARY = Library(
     secure_connection=redis.SSLConnection,
     socket_connection=redis.UnixDomainSocketConnection,
     pool=redis.BlockingConnectionPool,
-    cluster=RedisCluster,
+    cluster=BlockingCluster,
     node=ClusterNode,
     sentinels=partial(Sentinels, Sentinel),
     sentinel_pool=SentinelConnectionPool,
@@ -60,9 +61,14 @@ class BlockingLink:
 
         return self._tried(once, again)
 
-    async def ask(self, *words: Text) -> Any:
-        """Return the answer to a command."""
-        return self._tried(lambda: self._ready().execute_command(*words), again=True)
+    async def ask(self, *words: Text, beside: str | None = None) -> Any:
+        """Return the answer to a command, of the node that holds the key *beside*."""
+
+        def once() -> Any:
+            client = self._ready()
+            return client.execute_command(*words, **holder(client, beside))
+
+        return self._tried(once, again=True)
 
     def _tried(self, once: Callable[[], Any], again: bool) -> Any:
         try:

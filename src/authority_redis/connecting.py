@@ -91,6 +91,13 @@ def all_of(client: Client) -> list[Client]:
     return [client, *getattr(manager, "sentinels", ())]
 
 
+def holder(client: Client, key: str | None) -> dict[str, Any]:
+    """Return what makes *client* ask the node of a cluster that holds *key*, as commands without a key need it."""
+    if key is None or not hasattr(client, "get_node_from_key"):
+        return {}
+    return {"target_nodes": client.get_node_from_key(key)}
+
+
 def _who(address: Address) -> dict[str, Any]:
     return {"username": address.username, "password": address.password}
 

@@ -43,6 +43,9 @@ class Link(Protocol):
         """
         ...
 
-    async def ask(self, *words: Text) -> Any:
-        """Return the answer to a command that only reads."""
+    async def ask(self, *words: Text, beside: str | None = None) -> Any:
+        """Return the answer to a command that only reads; of a cluster, the node that holds the key *beside* is asked.
+
+        Without *beside* the first word after the command is the key.
+        """
         ...

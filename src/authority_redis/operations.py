@@ -212,7 +212,7 @@ class Operations:
     async def advice(self) -> tuple[str, ...]:
         """Return what is wrong with the server's setup, a sentence each; nothing where the user may not ask."""
         try:
-            known = await self._link.ask("INFO", "memory")
+            known = await self._link.ask("INFO", "memory", beside=self._prefix)
         except StorageUnavailable:
             return ()
         policy = _policy(known)

@@ -486,13 +486,13 @@ def test_without_info_replays_are_refused():
 
 
 def test_the_rights_of_the_how_to_are_enough_in_a_cluster():
-    """So they are with the two words for a cluster."""
+    """So they are with the word for a cluster."""
     nodes = cluster()
     rule = [word.replace("~authority:", "~{authority:}") for word in rights()]
     for node in nodes:
         node.flush()
         with node.client() as client:
-            client.execute_command(*rule, "+cluster|slots", "+command")
+            client.execute_command(*rule, "+cluster|slots", "-command")
     hosts = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
     storage = RedisStorage.from_url(f"redis://authority:password@{hosts}")
     storage.commit(everything())

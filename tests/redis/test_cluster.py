@@ -1,0 +1,120 @@
+"""A cluster whose nodes do not all answer, or are not all set up alike: only the one that holds our keys matters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from authority_core.kernel.changes import Count
+from authority_core.testing.contract import samples as s
+from authority_redis import AsyncRedisStorage, RedisStorage
+from support.redis_servers import RedisServer, cluster
+
+PREFIX = "{authority:}"
+
+
+@pytest.fixture
+def url() -> str:
+    return "redis://" + ",".join(f"127.0.0.1:{node.port}" for node in cluster())
+
+
+@pytest.fixture
+def ours() -> RedisServer:
+    """The node that holds our keys."""
+    return next(node for node in cluster() if holds(node))
+
+
+@pytest.fixture
+def others(ours: RedisServer) -> list[RedisServer]:
+    return [node for node in cluster() if node is not ours]
+
+
+def holds(node: RedisServer) -> bool:
+    with node.client() as client:
+        slot = client.execute_command("CLUSTER", "KEYSLOT", PREFIX)
+        myself = client.execute_command("CLUSTER", "MYID").decode()
+        ranges = client.execute_command("CLUSTER", "SLOTS")
+    return any(first <= slot <= last and primary[2].decode() == myself for first, last, primary, *_ in ranges)
+
+
+@pytest.fixture
+def evicting() -> Iterator[object]:
+    """A function that lets a node evict."""
+    changed = []
+
+    def let(node: RedisServer) -> None:
+        with node.client() as client:
+            client.config_set("maxmemory-policy", "allkeys-lru")
+        changed.append(node)
+
+    yield let
+    for node in changed:
+        with node.client() as client:
+            client.config_set("maxmemory-policy", "noeviction")
+
+
+def used(url: str) -> None:
+    """Use a new storage of each colour."""
+    storage = RedisStorage.from_url(url, timeout=0.5)
+    storage.commit([Count(s.key_of("cluster"), s.NOW, s.LATER)])
+    assert storage.counter(s.key_of("cluster")) is not None
+    assert storage.client("nobody") is None
+    assert storage.session(s.key_of("nobody", "session")) is None
+    storage.close()
+
+    async def use() -> None:
+        other = AsyncRedisStorage.from_url(url, timeout=0.5)
+        try:
+            await other.commit([Count(s.key_of("cluster"), s.NOW, s.LATER)])
+            assert await other.counter(s.key_of("cluster")) is not None
+            assert await other.client("nobody") is None
+            assert await other.session(s.key_of("nobody", "session")) is None
+        finally:
+            await other.aclose()
+
+    asyncio.run(use())
+
+
+def advised(url: str) -> tuple[int, int]:
+    """Return how many sentences of advice a storage of each colour has."""
+    storage = RedisStorage.from_url(url)
+    number = len(storage.advice())
+    storage.close()
+
+    async def ask() -> int:
+        other = AsyncRedisStorage.from_url(url)
+        try:
+            return len(await other.advice())
+        finally:
+            await other.aclose()
+
+    return number, asyncio.run(ask())
+
+
+def test_a_node_that_holds_nothing_of_ours_may_hang(url: str, others: list[RedisServer]):
+    """A process that starts meanwhile is served, reads and commits, in both colours, whichever of them it is."""
+    used(url)
+    for node in others:
+        node.freeze()
+        try:
+            used(url)
+        finally:
+            node.thaw()
+
+
+def test_the_node_of_our_keys_is_asked_for_its_policy(url: str, ours: RedisServer, evicting):
+    """An eviction policy there is warned of in both colours."""
+    assert advised(url) == (0, 0)
+    evicting(ours)
+
+    assert advised(url) == (1, 1)
+
+
+def test_no_other_node_is_asked_for_its_policy(url: str, others: list[RedisServer], evicting):
+    """What other nodes may evict is none of ours."""
+    for node in others:
+        evicting(node)
+
+    assert advised(url) == (0, 0)
