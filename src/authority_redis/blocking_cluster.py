@@ -10,10 +10,16 @@ from .keyed import Keyed
 
 
 class BlockingCluster(RedisCluster):
-    """A cluster for this storage's commands."""
+    """A cluster for this storage's commands; where none is found, nothing stays open."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        try:
+            super().__init__(**options)
+        except BaseException:
+            for node in options["startup_nodes"]:
+                if node.redis_connection is not None:
+                    node.redis_connection.connection_pool.disconnect()
+            raise
         self.commands_parser = Keyed()  # type: ignore[assignment]  # all that is asked of it
 
     def command(self) -> dict[str, Any]:  # type: ignore[override]

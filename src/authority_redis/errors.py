@@ -6,6 +6,7 @@ No message repeats what a URL said, and of what Redis said only the code.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from redis import exceptions as e
 
@@ -20,8 +21,10 @@ _IN_SCRIPT = re.compile("ACL failure|user executing the script can't")
 
 def translated(error: Exception) -> StorageUnavailable:
     """Return what *error*, raised by redis-py or a socket, means."""
+    if isinstance(error, e.RedisClusterException):
+        error = next(filter(_refused, _behind(error)), error)
     kind = type(error).__name__
-    refused = isinstance(error, e.AuthenticationError | e.NoPermissionError | e.AuthorizationError)
+    refused = _refused(error)
     if refused or _IN_SCRIPT.search(str(error)):
         return StorageUnavailable(f"Redis refuses this user ({kind}): see the password and the user's rights.")
     if isinstance(error, e.TimeoutError | TimeoutError):
@@ -47,6 +50,18 @@ def translated(error: Exception) -> StorageUnavailable:
     if isinstance(error, e.ConnectionError | OSError | EOFError):
         return StorageUnavailable(f"Redis cannot be reached or broke off ({kind}).")
     return StorageUnavailable(f"Redis failed ({kind}{', ' + code if code else ''}).")
+
+
+def _refused(error: BaseException) -> bool:
+    return isinstance(error, e.AuthenticationError | e.NoPermissionError | e.AuthorizationError)
+
+
+def _behind(error: Exception) -> Iterator[Exception]:
+    """Yield what *error* came of: that no node of a cluster can be used is the sum of what became of each."""
+    found: BaseException | None = error
+    while isinstance(found, Exception):
+        yield found
+        found = found.__cause__ or found.__context__
 
 
 def worth_another_try(error: Exception) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from authority_core.kernel.changes import Count
+from authority_core.kernel.changes import Count, StorageUnavailable
 from authority_core.testing.contract import samples as s
 from authority_redis import AsyncRedisStorage, RedisStorage
 from support.redis_servers import RedisServer, cluster
@@ -118,3 +118,37 @@ def test_no_other_node_is_asked_for_its_policy(url: str, others: list[RedisServe
         evicting(node)
 
     assert advised(url) == (0, 0)
+
+
+@pytest.mark.parametrize("rule", [None, "ACL SETUSER authority on >password ~{authority:}* +@all -cluster"])
+def test_a_cluster_that_refuses_a_user_is_said_to_do_so(url: str, rule: str | None):
+    """A password that is wrong, and a right that is missing, are told from a server that is no cluster."""
+    for node in cluster():
+        with node.client() as client:
+            client.execute_command(*(rule or "ACL DELUSER authority").split())
+    refused = url.replace("//", "//authority:password@")
+    storage = RedisStorage.from_url(refused)
+    with pytest.raises(StorageUnavailable, match="refuses this user"):
+        storage.client("nobody")
+    storage.close()
+
+    async def ask() -> None:
+        other = AsyncRedisStorage.from_url(refused)
+        try:
+            await other.client("nobody")
+        finally:
+            await other.aclose()
+
+    with pytest.raises(StorageUnavailable, match="refuses this user"):
+        asyncio.run(ask())
+
+
+def test_a_server_that_is_no_cluster_is_said_to_be_none():
+    """Several hosts in a URL mean a cluster; two servers are none."""
+    servers = [RedisServer(), RedisServer()]
+    storage = RedisStorage.from_url("redis://" + ",".join(f"127.0.0.1:{server.port}" for server in servers))
+    with pytest.raises(StorageUnavailable, match="no cluster"):
+        storage.client("nobody")
+    storage.close()
+    for server in servers:
+        server.stop()
