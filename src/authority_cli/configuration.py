@@ -57,6 +57,8 @@ class Examination:
     rows: list[Row]
     faults: list[str]
     warnings: list[str]
+    replays_refused: bool = False
+    """Whether Redis is to hold marks of replays and takes none; one of the warnings says why."""
 
 
 def examine(database: str | None) -> Examination:
@@ -71,8 +73,10 @@ def examine(database: str | None) -> Examination:
         faults += error.faults
     faults += _deployment_faults()
     faults += _database_faults(database, settings)
-    faults += _redis_faults()
-    return Examination(_rows(settings, database), faults, [] if settings is None else _warnings(settings))
+    redis_faults, refused = _redis_faults()
+    faults += redis_faults
+    warnings = [] if settings is None else _warnings(settings)
+    return Examination(_rows(settings, database), faults, [*warnings, *filter(None, [refused])], refused is not None)
 
 
 def _rows(settings: Settings | None, database: str | None) -> list[Row]:
@@ -169,14 +173,16 @@ def _tried(check: Callable[[], None]) -> list[str]:
     return []
 
 
-def _redis_faults() -> list[str]:
+def _redis_faults() -> tuple[list[str], str | None]:
+    """Return every fault of Redis, and why it refuses all replays that it is to hold, if it does."""
     redis, faults = read_beside()
+    refused = None
     if redis is not None:
         try:
-            check_redis(redis)
+            refused = check_redis(redis)
         except Trouble as trouble:
             faults.append(trouble.message)
-    return faults
+    return faults, refused
 
 
 def _warnings(settings: Settings) -> list[str]:

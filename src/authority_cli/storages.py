@@ -147,8 +147,8 @@ def _connected(redis: Beside) -> RedisStorage:
     return RedisStorage.from_url(redis.url, prefix=redis.prefix)
 
 
-def check_redis(redis: Beside) -> None:
-    """Raise `Trouble` unless *redis* answers this user.
+def check_redis(redis: Beside) -> str | None:
+    """Return why it refuses all of a kind that it is to hold, if it does. Raises `Trouble` unless it answers this user.
 
     It is asked for what nobody has, and runs what a commit runs, with scripts as requests send them: that needs the
     rights that requests need.
@@ -160,6 +160,7 @@ def check_redis(redis: Beside) -> None:
     try:
         storage.session(Digest(_NOBODY))
         storage.rehearse()
+        return storage.refuses_replays() if "replays" in redis.kinds else None
     except StorageUnavailable as away:
         raise Trouble(sentence(away)) from away
     finally:

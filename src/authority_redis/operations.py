@@ -211,15 +211,29 @@ class Operations:
 
     async def advice(self) -> tuple[str, ...]:
         """Return what is wrong with the server's setup, a sentence each; nothing where the user may not ask."""
-        try:
-            known = await self._link.ask("INFO", "memory", beside=self._prefix)
-        except StorageUnavailable:
-            return ()
-        policy = _policy(known)
-        if policy is None or policy == _POLICY:
+        policy = (await self._memory()).get("maxmemory_policy", _POLICY)
+        if policy == _POLICY:
             return ()
         danger = f"Redis may evict what is still needed (maxmemory-policy {policy}): a session's end could be lost."
         return (f"{danger} Set maxmemory-policy {_POLICY}.",)
+
+    async def refuses_replays(self) -> str | None:
+        """Return why every `Spend` of what others made is refused here, as the script does it; `None` if not."""
+        known = await self._memory()
+        if not known:
+            return "This user of Redis may not run INFO, so every replay mark is refused."
+        if known.get("maxmemory") == 0 or known["maxmemory_policy"] == _POLICY:
+            return None
+        return f"Redis may evict (maxmemory is set), so every replay mark is refused: set maxmemory-policy {_POLICY}."
+
+    async def _memory(self) -> dict[str, Any]:
+        """Return what INFO says of the memory where our keys live; nothing where the user may not ask."""
+        try:
+            known = await self._link.ask("INFO", "memory", beside=self._prefix)
+        except StorageUnavailable:
+            return {}
+        answers = [known, *known.values()] if isinstance(known, dict) else []  # a cluster's may stand under its node
+        return next((one for one in answers if isinstance(one, dict) and "maxmemory_policy" in one), {})
 
     async def _look(self) -> None:
         """Warn of a setup that is not safe: once, with the first use."""
@@ -277,13 +291,3 @@ def _with_grant(kind: Codec[R], found: Any) -> Stored[R] | None:
         return None
     grant = None if found[1] is None else codec.GRANT.decode(found[1], revoked_at=_time(found[2]))
     return Stored(record=kind.decode(found[0]), grant=grant, spent=_spent(found[3]))
-
-
-def _policy(known: object) -> str | None:
-    """Return the eviction policy in the answer to INFO: a mapping; of a cluster, perhaps one for each node."""
-    if not isinstance(known, dict):
-        return None
-    policies = [known.get("maxmemory_policy")]
-    policies += [node.get("maxmemory_policy") for node in known.values() if isinstance(node, dict)]
-    named = [policy for policy in policies if isinstance(policy, str)]
-    return next((policy for policy in named if policy != _POLICY), named[0] if named else None)

@@ -63,3 +63,7 @@ class RedisStorage(BlockingStorage[Operations]):
     def advice(self) -> tuple[str, ...]:
         """Return what is wrong with the server's setup, a sentence each; nothing where the user may not ask."""
         return run(self._on.advice())
+
+    def refuses_replays(self) -> str | None:
+        """Return why every `Spend` of what others made is refused here; `None` if it is not."""
+        return run(self._on.refuses_replays())

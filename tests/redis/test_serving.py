@@ -130,3 +130,28 @@ def test_a_user_without_the_rights_is_refused_at_the_start(tmp_path):
     finally:
         with server.client() as client:
             client.execute_command("ACL", "DELUSER", "app")
+
+
+def test_a_redis_that_takes_no_replays_is_said_to_take_none(tmp_path):
+    """Where Redis may evict, `config check` ends with what is refused then; elsewhere, or without replays, not."""
+    server, port = redis_servers.emptied(), free_port()
+    settings = environment(tmp_path, server.url, port)
+    assert command("migrate", **settings).returncode == 0
+    whole = "The configuration can be used."
+
+    def checked(kinds: str) -> tuple[int, str]:
+        done = command("config", "check", **{**settings, "AUTHORITY_REDIS_KINDS": kinds})
+        return done.returncode, done.stderr.splitlines()[-1]
+
+    with server.client() as client:
+        try:
+            client.config_set("maxmemory-policy", "volatile-lru")
+            assert checked("codes,replays") == (0, whole)
+            client.config_set("maxmemory", "1gb")
+            code, said = checked("codes,replays")
+            assert checked("codes") == (0, whole)
+        finally:
+            client.config_set("maxmemory", "0")
+            client.config_set("maxmemory-policy", "noeviction")
+
+    assert (code, said.startswith("The configuration can be used, but"), "(replays)" in said) == (0, True, True)

@@ -33,6 +33,7 @@ def check(database: str | None, as_json: bool) -> None:
         for warning in found.warnings:
             click.echo(f"Warning: {warning}", err=True)
         if not found.faults:
-            click.echo("The configuration can be used.", err=True)
+            but = ", but whoever brings what is used once (replays) is refused" if found.replays_refused else ""
+            click.echo(f"The configuration can be used{but}.", err=True)
     if found.faults:
         click.get_current_context().exit(1)
