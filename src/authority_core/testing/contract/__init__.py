@@ -22,6 +22,7 @@ from .names import Names
 from .races import Races
 from .reading import Reading
 from .replays import Replays
+from .rewriting import Rewriting
 from .roundtrips import RoundTrips
 from .secrecy import Secrecy
 from .sizes import Sizes
@@ -40,6 +41,7 @@ class StorageContract(
     Marks,
     Liveness,
     Mutable,
+    Rewriting,
     Reading,
     Names,
     Sizes,

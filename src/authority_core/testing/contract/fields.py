@@ -16,7 +16,7 @@ from .samples import key_of
 
 R = TypeVar("R")
 
-_NAMED = ("grant_id", "client_id", "subject", "session_id", "kid", "user_id", "audit_id", "username", "email")
+FOUND_BY = ("grant_id", "client_id", "subject", "session_id", "kid", "user_id", "audit_id", "username", "email")
 """Fields by which something is found: no storage promises to find an empty name, or one of any length. What a line of
 the audit trail speaks of is found by none of them."""
 _IDENTITIES = {
@@ -64,7 +64,7 @@ def _values(kind: type, name: str, hint: Any) -> Sequence[Any]:
     if get_origin(hint) is UnionType or NoneType in get_args(hint):
         (rest,) = (one for one in get_args(hint) if one is not NoneType)
         return (*_values(kind, name, rest), None)
-    if name in _NAMED and (kind is not AuditRecord or name == "audit_id"):
+    if name in FOUND_BY and (kind is not AuditRecord or name == "audit_id"):
         return ("", *NAMES) if (kind.__name__, name) == ("Interaction", "client_id") else NAMES
     if name == "keep_until":
         return ENDS
