@@ -11,7 +11,18 @@ from datetime import datetime
 from attrs import evolve
 
 from authority_core.kernel.abilities import METHODS, OPTIONAL
-from authority_core.kernel.changes import Change, Conflict, Count, Put, Remove, Replace, Spend, refuse_nameless
+from authority_core.kernel.changes import (
+    Change,
+    Conflict,
+    Count,
+    CutOff,
+    Put,
+    Remove,
+    Replace,
+    Revoke,
+    Spend,
+    refuse_nameless,
+)
 from authority_core.kernel.records import Consent, Counter, Mutable, Session
 from authority_core.testing.memory import MemoryStorage
 
@@ -142,6 +153,45 @@ class AddsLate(LooksFirst):
         for change in late:
             if isinstance(change, Count):
                 self._counters[change.key] = Counter(value=change.by, expires_at=change.until)
+
+
+class MarksLate(LooksFirst):
+    """Reads the mark that is there, and writes what comes of both."""
+
+    kind: type = CutOff
+
+    def look(self, changes: Sequence[Change]) -> list[Change]:
+        refuse_nameless(changes)
+        return [self.joined(change) for change in changes if isinstance(change, self.kind)]
+
+    def write(self, changes: Sequence[Change], late: Sequence[Change]) -> None:
+        super().write([change for change in changes if not isinstance(change, self.kind)], ())
+        for change in late:
+            self.make(change)
+
+
+class CutsOffLate(MarksLate):
+    """Does so with cut-offs."""
+
+    def joined(self, change: CutOff) -> CutOff:
+        at, kept = self._cut_off.get((change.subject, change.client_id), (change.at, change.keep_until))
+        return evolve(change, at=max(at, change.at), keep_until=max(kept, change.keep_until))
+
+    def make(self, change: CutOff) -> None:
+        self._cut_off[change.subject, change.client_id] = change.at, change.keep_until
+
+
+class RevokesLate(MarksLate):
+    """Does so with what is revoked."""
+
+    kind = Revoke
+
+    def joined(self, change: Revoke) -> Revoke:
+        at, kept = self._revoked.get((change.what, change.id), (change.at, change.keep_until))
+        return evolve(change, at=at, keep_until=max(kept, change.keep_until))
+
+    def make(self, change: Revoke) -> None:
+        self._revoked[change.what, change.id] = change.at, change.keep_until
 
 
 class LocksAsItGoes(MemoryStorage):

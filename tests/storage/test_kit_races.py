@@ -36,6 +36,8 @@ RACES = [
     (broken_races.StartsCountersAnew, "test_a_counter_admits_exactly_its_most", "exactly so many"),
     (broken_races.LooksForMarks, "test_one_of_many_spends_a_key", "exactly one succeeds"),
     (broken_races.AddsLate, "test_no_increment_is_lost", "none is lost"),
+    (broken_races.CutsOffLate, "test_the_latest_of_many_cut_offs_is_kept", "stays"),
+    (broken_races.RevokesLate, "test_the_first_of_many_revocations_is_kept", "stays"),
 ]  # fmt: skip
 """Which storage, which promise, and what it says."""
 RENEWALS = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import evolve
 
-from ...kernel.changes import Change, Put, Remove, Replace
+from ...kernel.changes import Change, Conflict, Put, Remove, Replace
 from ...kernel.ports import Storage
 from ...kernel.records import (
     AccessToken,
@@ -44,6 +44,8 @@ from .steps import STEPPING
 
 _FEW = STEPPING
 """Contenders of each kind: those that keep step, a line at a time."""
+_ATTEMPTS = 1000
+"""More than enough: with each round at least one contender is through."""
 _TIMES = {
     Client: "created_at",
     Consent: "granted_at",
@@ -146,3 +148,13 @@ async def _read(storage: Storage, record: Insertable | Mutable) -> object:
     if isinstance(found, Sequence):
         found = next(iter(found), None)
     return found.record if isinstance(found, Stored) else found
+
+
+async def until_through(storage: Storage, changes: Sequence[Change]) -> None:
+    """Commit *changes*, and again as long as that is a `Conflict`, as the server does."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return await storage.commit(changes)
+        except Conflict:
+            continue
+    raise TimeoutError("Conflict, again and again")

@@ -7,9 +7,9 @@ from functools import partial
 
 from attrs import evolve
 
-from ...kernel.changes import Change, Conflict, Count, Put, Replace, Revoke, Spend
-from ...kernel.ports import Storage
-from .contested import Contested
+from ...kernel.changes import Change, Count, Put, Replace, Revoke, Spend
+from .contested import Contested, until_through
+from .enders import Enders
 from .renewals import Renewals
 from .samples import (
     KEEP,
@@ -27,8 +27,6 @@ from .samples import (
 from .stage import CONTENDERS, Stage, expect, expect_same, promise
 from .steps import STEPPING
 
-_ATTEMPTS = 1000
-"""More than enough: with each round at least one contender is through."""
 _PACES = (False, True)
 """Everybody at full speed, and the first few step by step."""
 
@@ -36,7 +34,7 @@ _PACES = (False, True)
 _END = LATER + timedelta(hours=1)
 
 
-class Races(Contested, Renewals):
+class Races(Contested, Enders, Renewals):
     """Threads over synchronous storage, tasks over asynchronous."""
 
     @promise
@@ -202,19 +200,10 @@ class Races(Contested, Renewals):
 
 
 async def _counted(stage: Stage, count: Count, stepwise: bool) -> None:
-    attempt = partial(_until_through, stage.storage, [count])
+    attempt = partial(until_through, stage.storage, [count])
     outcomes = await stage.contend([attempt] * CONTENDERS, stepwise=stepwise)
 
     expect_same(outcomes, [None] * CONTENDERS, "every Count is committed in the end")
     counter = await stage.storage.counter(count.key)
     found = counter and (counter.value, counter.expires_at)
     expect_same(found, (CONTENDERS, count.until), f"of {CONTENDERS} increments none is lost")
-
-
-async def _until_through(storage: Storage, changes: list[Count]) -> None:
-    for _ in range(_ATTEMPTS):
-        try:
-            return await storage.commit(changes)
-        except Conflict:
-            continue
-    raise TimeoutError("Conflict, again and again")
