@@ -9,6 +9,7 @@ from attrs import evolve
 
 from ...kernel.changes import Change, Count, Put, Replace, Revoke, Spend
 from .contested import Contested, until_through
+from .counting import Counting
 from .enders import Enders
 from .renewals import Renewals
 from .samples import (
@@ -34,7 +35,7 @@ _PACES = (False, True)
 _END = LATER + timedelta(hours=1)
 
 
-class Races(Contested, Enders, Renewals):
+class Races(Contested, Counting, Enders, Renewals):
     """Threads over synchronous storage, tasks over asynchronous."""
 
     @promise
