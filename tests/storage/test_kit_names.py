@@ -7,7 +7,7 @@ from unittest import SkipTest
 import pytest
 
 from authority_core.testing.contract import ContractBroken
-from storage import broken, nearly
+from storage import broken, broken_names, nearly
 from storage.test_kit import Right, suite
 
 FAULTS = [
@@ -22,6 +22,8 @@ FAULTS = [
     (nearly.ForgetsWhatWasSpent, "test_keys_are_compared_whole"),
     *((storage, "test_what_is_no_name_finds_nothing") for storage in nearly.NOBODY),
     (nearly.ObjectsAreOperators, "test_what_is_no_name_finds_nothing"),
+    (broken_names.NamesAnAddressOnce, "test_a_name_may_be_ones_own_address"),
+    (broken_names.GivesBothUp, "test_a_name_may_be_ones_own_address"),
     (nearly.ForgetsAccounts, "test_everything_that_ends_is_forgotten"),
     (nearly.TwentySessions, "test_lists_are_whole"),
     (nearly.TenConsents, "test_lists_are_whole"),

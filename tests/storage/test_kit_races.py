@@ -21,7 +21,7 @@ from authority_core.kernel.records import (
 from authority_core.testing.contract import ContractBroken, StorageContract, steps
 from authority_core.testing.memory import MemoryStorage
 from authority_starlette import in_threads
-from storage import broken, broken_counts, broken_races
+from storage import broken, broken_counts, broken_names, broken_races
 from storage.broken_races import Awaiting, AwaitingCleanup, InItsThreads
 
 RACES = [
@@ -38,6 +38,7 @@ RACES = [
     (broken_races.AddsLate, "test_no_increment_is_lost", "none is lost"),
     (broken_races.CutsOffLate, "test_the_latest_of_many_cut_offs_is_kept", "stays"),
     (broken_races.RevokesLate, "test_the_first_of_many_revocations_is_kept", "stays"),
+    (broken_names.LooksAcross, "test_one_of_many_takes_a_text_as_name_or_address", "of one account"),
     (broken_counts.CountsBackLate, "test_what_is_counted_back_takes_nobody_elses", "none is lost"),
     (broken_counts.UndoesByWriting, "test_what_is_refused_takes_no_count_with_it", "none is lost|in the end"),
 ]  # fmt: skip

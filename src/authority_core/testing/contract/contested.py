@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from itertools import cycle
 from typing import Any
 
 from attrs import evolve
@@ -128,6 +129,27 @@ class Contested:
             found = await stage.storage.session(key)
             expect_same(found, evolve(takers[winner], version=version + 1), "the key opens the winner's session")
 
+    @promise
+    async def test_one_of_many_takes_a_text_as_name_or_address(self, stage: Stage) -> None:
+        """Of many accounts that take one text at once, as a name or as an address, new ones or known ones, one has it.
+
+        People sign in by either, and what is one's name and another's address would be both of theirs.
+        """
+        known = [a_user(f"{at}", f"user-{at}", f"{at}@mail.example") for at in range(_FEW)]
+        await stage.storage.commit([Replace(user) for user in known])
+        new = [a_user(f"new {at}", None, None) for at in range(_FEW)]
+        for version, left in enumerate((new, known)):
+            for turn in range(2):  # whoever may come first, by name or by address
+                text = f"{version}{turn}@contested.example"
+                field = cycle(("username", "email") if turn else ("email", "username"))
+                told = "a text is the name or the address of one account"
+                takers = [_of_name(evolve(user, version=version), next(field), text) for user in left]
+                winner = await _only_winner(stage, [Replace(taker) for taker in takers], told)
+
+                found = await stage.storage.user_by_identifier(text)
+                expect_same(found, evolve(takers[winner], version=version + 1), "the text finds the winner")
+                del left[winner]
+
 
 async def _only_winner(stage: Stage, changes: Sequence[Change], promised: str) -> int:
     """Commit each of *changes* at once; return the place of the one that succeeded."""
@@ -141,6 +163,11 @@ def _of_contender(record: Mutable, at: int, version: int) -> Mutable:
     time = getattr(record, field) + timedelta(minutes=at)
     changes: dict[str, Any] = {field: time, "version": version}
     return evolve(record, **changes)
+
+
+def _of_name(user: User, field: str, text: str) -> User:
+    changes: dict[str, Any] = {field: text}
+    return evolve(user, **changes)
 
 
 async def _read(storage: Storage, record: Insertable | Mutable) -> object:

@@ -8,14 +8,23 @@ from typing import Any
 
 from attrs import evolve
 
-from ...kernel.changes import Count, Remove, Replace
+from ...kernel.changes import Conflict, Count, Remove, Replace
+from ...kernel.ports import Storage
 from ...kernel.records import Mutable as Record
+from ...kernel.records import User
 from .samples import LATER, NOW, TICK, a_client, a_consent, a_session, a_signing_key, a_user, key_of
-from .stage import Stage, expect, expect_conflict, expect_same, promise
+from .stage import ContractBroken, Stage, expect, expect_conflict, expect_same, promise
 
 
 async def _first(reading: Coroutine[Any, Any, Sequence[object]]) -> object:
     return next(iter(await reading), None)
+
+
+async def _taken(storage: Storage, user: User, promised: str) -> None:
+    try:
+        await storage.commit([Replace(user)])
+    except Conflict:
+        raise ContractBroken(f"{promised}: this is no Conflict") from None
 
 
 class Mutable:
@@ -122,6 +131,28 @@ class Mutable:
         await stage.storage.commit([Replace(a_user("one", None, "alice@mail.example"))])
         thief = a_user("two", "alice@mail.example", None)
         await expect_conflict(stage.storage, [Replace(thief)], "an identifier has one owner")
+
+    @promise
+    async def test_a_name_may_be_ones_own_address(self, stage: Stage) -> None:
+        """An account's name and address may be one text, in any letters: it is the account's, once, and others' never.
+
+        It stays so when either is given up, and is free when both are.
+        """
+        storage, text = stage.storage, "alice@mail.example"
+        both = a_user("one", "Alice@mail.example", text)
+        thieves = a_user("two", text, None), a_user("two", None, text)
+        one_text = "a name may be one's own address"
+        await _taken(storage, both, one_text)
+        await _taken(storage, evolve(both, version=1, active=False), one_text)
+        steps = (("alice", text), (text, "other@mail.example"), (text, text), (text, None))
+        for version, (username, email) in enumerate(steps, start=2):
+            await _taken(storage, evolve(both, version=version, username=username, email=email), one_text)
+            found = await storage.user_by_identifier(text)
+            expect_same(found and found.user_id, "one", "the text finds its owner")
+            for thief in thieves:
+                await expect_conflict(storage, [Replace(thief)], "an identifier has one owner")
+        await _taken(storage, evolve(both, version=6, username=None, email=None), one_text)
+        await _taken(storage, thieves[0], "what nobody is called any more is free")
 
     @promise
     async def test_a_changed_name_is_free(self, stage: Stage) -> None:
