@@ -19,6 +19,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 IN_2038 = EPOCH + timedelta(seconds=2**31 - 1)
 IN_2262 = EPOCH + timedelta(microseconds=2**63 // 1000)
 IN_9999 = datetime(9999, 1, 1, tzinfo=timezone.utc)
+SECOND_TIME = datetime(2025, 10, 26, 1, tzinfo=timezone.utc)
+"""When clocks in Central Europe begin an hour for the second time."""
 LAST = 253_402_300_799.0
 """The last second that Python knows, since 1970."""
 
@@ -80,7 +82,10 @@ TIMES: dict[str, Corruption] = {
     "another zone": of(datetime, lambda at: at.astimezone(timezone(timedelta(hours=1))) if at < IN_9999 else at),
     "no zone": of(datetime, lambda at: at.replace(tzinfo=None)),
 }
-PAST: dict[str, Corruption] = {"from 1970": of(datetime, lambda at: max(at, EPOCH))}
+PAST: dict[str, Corruption] = {
+    "from 1970": of(datetime, lambda at: max(at, EPOCH)),
+    "local time": of(datetime, lambda at: at - timedelta(hours=at.replace(minute=0) == SECOND_TIME)),
+}
 """What does not happen to the end of what is kept."""
 OTHERS: dict[str, Corruption] = {
     "none for empty": lambda value: None if value == "" else value,

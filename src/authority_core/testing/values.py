@@ -45,12 +45,14 @@ INSTANTS = (
     datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=timezone.utc),
     datetime(1970, 1, 1, tzinfo=timezone.utc),
     datetime(2024, 2, 29, 1, 30, 0, 123_456, tzinfo=timezone.utc),
+    datetime(2025, 10, 26, 0, 30, tzinfo=timezone.utc),
+    datetime(2025, 10, 26, 1, 30, tzinfo=timezone.utc),
     datetime(2038, 1, 19, 3, 14, 8, 1, tzinfo=timezone.utc),
     datetime(2106, 2, 7, 6, 28, 16, 1, tzinfo=timezone.utc),
     datetime(2262, 4, 11, 23, 47, 16, 854_777, tzinfo=timezone.utc),
     datetime.max.replace(tzinfo=timezone.utc),
 )
-"""Instants at the limits of calendars and numbers, with microseconds."""
+"""Instants at the limits of calendars and numbers, with microseconds, and two that are one hour of Central Europe."""
 
 TOMORROW = system_moment().now + timedelta(days=1)
 ENDS = (TOMORROW.replace(microsecond=999_999), *(at for at in INSTANTS if at > TOMORROW))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from .atomicity import Atomicity
 from .everyfield import EveryField
+from .forgetting import Forgetting
 from .hostile import Hostile
 from .interrupted import Interrupted
 from .liveness import Liveness
@@ -49,6 +50,7 @@ class StorageContract(
     EveryField,
     Hostile,
     Secrecy,
+    Forgetting,
 ):
     """Everything a storage promises. Subclass it in your tests; it is not collected by itself."""
 

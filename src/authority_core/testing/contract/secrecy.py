@@ -82,7 +82,7 @@ class Secrecy:
     @promise
     async def test_what_may_be_forgotten_is_forgotten(self, stage: Stage) -> None:
         """`cleanup(now)`, where there is one, takes away what is past its `keep_until`, and only that."""
-        _needs_cleanup(stage)
+        needs_cleanup(stage)
         storage = stage.storage
         old, new = evolve(a_refresh_token(name="old"), keep_until=LATER), a_refresh_token(name="new")
         await storage.commit([Put(old), Put(new), Put(a_grant())])
@@ -103,7 +103,7 @@ class Secrecy:
     @promise
     async def test_everything_that_ends_is_forgotten(self, stage: Stage) -> None:
         """Every kind of record, mark and counter goes when its time has come, at that instant and not before."""
-        _needs_cleanup(stage)
+        needs_cleanup(stage)
         storage, grant = stage.storage, evolve(a_grant(), keep_until=LATER)
         puts = (a_code(grant), a_refresh_token(), an_access_token(), an_interaction(), an_audit_record())
         await storage.commit([Put(grant), *(Put(evolve(record, keep_until=LATER)) for record in puts)])
@@ -133,7 +133,7 @@ class Secrecy:
     @promise
     async def test_a_mark_that_is_renewed_stays(self, stage: Stage) -> None:
         """A mark is kept until the later of two times, whichever was committed first."""
-        _needs_cleanup(stage)
+        needs_cleanup(stage)
         storage = stage.storage
         for first, second in ((LATER, KEEP), (KEEP, LATER)):
             name = "kept longer" if first < second else "kept as long"
@@ -149,7 +149,7 @@ class Secrecy:
     @promise
     async def test_consent_that_is_given_again_stays(self, stage: Stage) -> None:
         """A consent that had ended and was given anew is kept as long as the new one says, or for ever."""
-        _needs_cleanup(stage)
+        needs_cleanup(stage)
         storage = stage.storage
         for name, keep_until in (("longer", KEEP), ("for ever", None)):
             over = evolve(a_consent(name), keep_until=LATER)
@@ -164,7 +164,7 @@ class Secrecy:
     @promise
     async def test_forgetting_stops_at_its_limit(self, stage: Stage) -> None:
         """`cleanup(now, batch, limit)`, where there is one, takes no more than *limit* away, and says how many."""
-        _needs_cleanup(stage)
+        needs_cleanup(stage)
         storage, keys = stage.storage, [key_of(f"{at}") for at in range(5)]
         await storage.commit([Spend(key, NOW, LATER) for key in keys])
         gone = [await stage.call("cleanup", LATER, 2, 3) for _ in range(3)]
@@ -173,7 +173,8 @@ class Secrecy:
         expect_same([await storage.spent(key) for key in keys], [None] * 5, "all are gone in the end")
 
 
-def _needs_cleanup(stage: Stage) -> None:
+def needs_cleanup(stage: Stage) -> None:
+    """Skip a promise about `cleanup`, saying what is not proven, where there is none."""
     if not hasattr(stage.raw, "cleanup"):
         raise SkipTest(
             "not proven: that what may be forgotten is forgotten, and nothing else. This storage has no cleanup to "
