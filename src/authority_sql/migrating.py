@@ -5,8 +5,8 @@ with the same tables.
 
 Safe when several processes do it at once: SQLite's write lock, or an advisory lock of PostgreSQL, lets one in; the
 others find nothing left to do. All revisions run in one transaction, which sees what was committed while it waited,
-whatever the database's default isolation. A database of a revision that is not known here
-was migrated by a newer release, and is left alone.
+whatever the database's default isolation. A database of a revision that is not known here was migrated by a newer
+release, and is left alone.
 """
 
 from __future__ import annotations
