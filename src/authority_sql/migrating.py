@@ -12,6 +12,7 @@ release, and is left alone.
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
@@ -27,6 +28,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .engines import blocking_engine, in_memory, synchronous
@@ -116,7 +118,8 @@ async def upgrade_async(engine: AsyncEngine, table_prefix: str, schema: str | No
 
 
 def _prepare_file(engine: Engine) -> None:
-    with engine.connect() as connection:
+    # Whoever comes while another switches is told at once that the database is locked; the switch stays for all.
+    with engine.connect() as connection, suppress(OperationalError):
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 
 import authority_sql
 from authority_sql import OccupiedDatabase, SqlStorage, contents, metadata_for, migrate, migration_sql, pending
-from authority_sql.migrating import create_at_head, take_revisions
+from authority_sql.migrating import create_at_head, take_revisions, upgrade
 from authority_sql.migrations import HEAD
 from authority_sql.schema import LONGEST_PREFIX
 from support.host_alembic import migrate_as_host
@@ -136,3 +136,20 @@ def test_a_new_database_needs_no_alembic(tmp_path: Path):
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert run.stdout == "[] False\n"
+
+
+def test_who_comes_while_another_switches_the_journal_goes_on(tmp_path: Path):
+    """SQLite tells the second of two that switch a file to write-ahead at once that it is locked, without waiting."""
+    engine = create_engine(f"sqlite:///{tmp_path}/authority.sqlite3", isolation_level="AUTOCOMMIT")
+    refused: list[str] = []
+
+    @event.listens_for(engine, "do_execute")
+    def execute(cursor: object, statement: str, parameters: object, context: object) -> None:
+        if statement.startswith("PRAGMA journal_mode"):
+            refused.append(statement)
+            raise sqlite3.OperationalError("database is locked")
+
+    taken = upgrade(engine, "", None)
+    engine.dispose()
+
+    assert (taken, len(refused)) == ([HEAD], 1)
