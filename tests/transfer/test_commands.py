@@ -429,3 +429,4 @@ def test_cleanup_deletes_what_has_ended(terminal):
     assert terminal.json("cleanup")["deleted"] == 0
     assert storage.spent(b"k" * 32) is not None
     assert terminal("cleanup", "--batch", "0").exit_code == 2
+    assert terminal("cleanup", "--batch", "10001").exit_code == 2  # more than storage deletes at once

@@ -10,7 +10,7 @@ from ..progress import progress
 
 
 @click.command()
-@click.option("--batch", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="Rows a transaction.")
+@click.option("--batch", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="Rows a transaction.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after so many rows.")
 @database_option
 @json_option
